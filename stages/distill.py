@@ -1,0 +1,29 @@
+"""distill: the student, taught by a teacher's soft labels."""
+
+import argparse
+
+from stages.common import errors
+from stages.common.checkpoint import new_model
+from stages.common.examples import MANIFEST, open_data
+from stages.common.params import read
+from stages.common.results import train
+from stages.common.scratch import Scratch
+from stages.common.soft_labels import open_soft_labels, path_of
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("teacher", choices=["scratch", "pretrained"])
+    teacher = parser.parse_args().teacher
+    params = read("seed", "augment", "distill")
+    data = open_data(params.augment, params.seed)
+    answers = open_soft_labels(teacher)
+    loss = answers.loss(params.distill.temperature, params.distill.alpha)
+    model = new_model(data.card("student"), params.seed)
+    scratch = Scratch("distill", params, [MANIFEST, path_of(teacher)])
+    name = f"student_distilled_{teacher}"
+    train(name, model, data, loss, params.distill, scratch, cycle=answers.views)
+
+
+if __name__ == "__main__":
+    errors.run(main)

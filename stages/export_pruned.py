@@ -1,0 +1,34 @@
+"""export_pruned: the last step at prune.rate, put at fixed paths."""
+
+import argparse
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+from stages.common import errors
+from stages.common.records import write_json
+
+METRICS = [
+    "val_accuracy",
+    "val_low",
+    "val_high",
+    "params",
+    "macs",
+    "size_kib",
+    "val_accuracy_before_finetune",
+]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rate", required=True)
+    folder = Path(f"models/pruned/{parser.parse_args().rate}")
+    steps = pd.read_csv(folder / "steps.csv")
+    shutil.copy(folder / f"step_{len(steps) - 1:02}.safetensors", "models/pruned.safetensors")
+    shutil.copy(folder / "steps.csv", "models/pruned.csv")
+    write_json("metrics/pruned.json", {name: steps[name].iloc[-1].item() for name in METRICS})
+
+
+if __name__ == "__main__":
+    errors.run(main)

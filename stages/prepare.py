@@ -1,0 +1,38 @@
+"""Decode the photos of `data.source` into the arrays every other stage works on.
+
+`python -m stages.prepare`: params `seed`, `data`; writes data/prepared and metrics/data.json.
+"""
+
+import json
+from pathlib import Path
+
+from stages.common import errors, preparing
+from stages.common.params import read
+
+
+def main() -> None:
+    params = read("seed", "data")
+    manifest = preparing.build(
+        source=Path(params.data.source),
+        directory=Path("data/prepared"),
+        image_size=params.data.image_size,
+        val_fraction=params.data.val_fraction,
+        max_rejected=params.data.max_rejected,
+        seed=params.seed,
+        label="prepare",
+        key="data",
+    )
+    metrics = manifest.counts | {
+        "classes": len(manifest.classes),
+        "rejected": manifest.rejected,
+        "duplicated": manifest.duplicated,
+        "duplicated_across_splits": manifest.duplicated_across_splits,
+    }
+    path = Path("metrics/data.json")
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(metrics, indent=2) + "\n")
+    print("prepared: " + ", ".join(f"{name} {count:,}" for name, count in metrics.items()))
+
+
+if __name__ == "__main__":
+    errors.run(main)

@@ -1,0 +1,77 @@
+"""prune: the student cut a little at a time, fine-tuned on soft labels after every cut.
+
+Step k has width rate**k of the unpruned channels; steps go on until the width is at or under prune.min_width.
+"""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from stages.common import errors, progress
+from stages.common.architectures import scaled
+from stages.common.checkpoint import load_model, save_model
+from stages.common.examples import MANIFEST, open_data
+from stages.common.params import read, require_rate
+from stages.common.pruning import kept_channels, prune, widths
+from stages.common.records import write_csv
+from stages.common.results import measured, validated
+from stages.common.scratch import Scratch
+from stages.common.soft_labels import open_soft_labels, path_of
+from stages.common.training import fit
+
+STUDENT = Path("models/student/model.safetensors")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rate", required=True)
+    text = parser.parse_args().rate
+    rate = require_rate(text)
+    params = read(
+        "seed",
+        "augment",
+        "distill.temperature",
+        "distill.alpha",
+        "prune.teacher",
+        "prune.min_width",
+        "prune.fit",
+    )
+    p = params.prune
+    data = open_data(params.augment, params.seed)
+    training, validation = data.split("training"), data.split("validation")
+    answers = open_soft_labels(p.teacher)
+    loss = answers.loss(params.distill.temperature, params.distill.alpha)
+    model = load_model(STUDENT, data.device)
+    unpruned, folder, rows = model.channels, Path(f"models/pruned/{text}"), []
+    with Scratch("prune", params, [MANIFEST, STUDENT, path_of(p.teacher)]) as scratch:
+        for step, width in enumerate(widths(rate, p.min_width)):
+            if step:
+                model = prune(model, kept_channels(model, scaled(unpruned, width))).to(data.device)
+            before = validated(model, validation)["val_accuracy"]
+            if step:
+                fit(
+                    model,
+                    training,
+                    validation,
+                    loss,
+                    p.fit,
+                    scratch.slot(f"step {step}"),
+                    seed=params.seed,
+                    label=f"x{text} step {step}",
+                    cycle=answers.views,
+                    first_epoch=(step - 1) * p.fit.epochs,
+                )
+            path = folder / f"step_{step:02}.safetensors"
+            save_model(model, path)
+            row = {"rate": rate, "step": step, "width": width, **measured(model, path, validation)}
+            rows.append(row | {"val_accuracy_before_finetune": before})
+            progress.say(
+                f"x{text} step {step}: {row['params']:,} parameters, validation accuracy "
+                f"{before:.4f} cut, {row['val_accuracy']:.4f} fine-tuned"
+            )
+    write_csv(folder / "steps.csv", pd.DataFrame(rows))
+
+
+if __name__ == "__main__":
+    errors.run(main)

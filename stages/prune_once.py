@@ -1,0 +1,30 @@
+"""prune_once: the plain CNN cut to its final width in one step, then fine-tuned on labels alone."""
+
+from pathlib import Path
+
+from stages.common import errors
+from stages.common.architectures import scaled
+from stages.common.checkpoint import load_model
+from stages.common.examples import MANIFEST, open_data
+from stages.common.params import read
+from stages.common.pruning import kept_channels, prune
+from stages.common.results import train, validated
+from stages.common.scratch import Scratch
+from stages.common.training import on_labels
+
+MODEL = Path("models/cnn/model.safetensors")
+
+
+def main() -> None:
+    params = read("seed", "augment", "prune_once")
+    data = open_data(params.augment, params.seed)
+    unpruned = load_model(MODEL)
+    model = prune(unpruned, kept_channels(unpruned, scaled(unpruned.channels, params.prune_once.width)))
+    before = validated(model.to(data.device), data.split("validation"))["val_accuracy"]
+    scratch = Scratch("prune_once", params, [MANIFEST, MODEL])
+    schedule = params.prune_once
+    train("cnn_pruned", model, data, on_labels, schedule, scratch, val_accuracy_before_finetune=before)
+
+
+if __name__ == "__main__":
+    errors.run(main)

@@ -1,0 +1,44 @@
+"""soft_labels: a teacher's logits for every view of every training photo, computed once for all students.
+
+Shen and Xing 2022, "A fast knowledge distillation framework": teacher and student see the same view.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from stages.common import errors, machine, progress
+from stages.common.checkpoint import load_model
+from stages.common.examples import open_data
+from stages.common.params import read
+from stages.common.soft_labels import path_of
+from stages.common.training import EVAL_BATCH
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("teacher", choices=["scratch", "pretrained"])
+    name = parser.parse_args().teacher
+    params = read("seed", "augment", "distill.views")
+    data = open_data(params.augment, params.seed)
+    training, views = data.split("training"), params.distill.views
+    teacher = load_model(Path(f"models/teacher_{name}"), data.device).to(memory_format=torch.channels_last)
+    path = path_of(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shape = (views, len(training), len(data.classes))
+    logits = np.lib.format.open_memmap(path, "w+", np.float32, shape)
+    with progress.bar(f"soft labels {name}", views * len(training)) as bar, torch.inference_mode():
+        for view in range(views):
+            for start in range(0, len(training), EVAL_BATCH):
+                indices = np.arange(start, min(start + EVAL_BATCH, len(training)))
+                with machine.autocast(data.device):
+                    answers = teacher(training.views.batch(view, indices))
+                logits[view, indices] = answers.float().cpu().numpy()
+                bar.advance(len(indices))
+    logits.flush()
+
+
+if __name__ == "__main__":
+    errors.run(main)

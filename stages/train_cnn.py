@@ -1,0 +1,21 @@
+"""train_cnn: the plain CNN, which later methods compress."""
+
+from stages.common import errors
+from stages.common.checkpoint import new_model
+from stages.common.examples import MANIFEST, open_data
+from stages.common.params import read
+from stages.common.results import train
+from stages.common.scratch import Scratch
+from stages.common.training import on_labels
+
+
+def main() -> None:
+    params = read("seed", "augment", "cnn")
+    data = open_data(params.augment, params.seed)
+    model = new_model(data.card("cnn"), params.seed)
+    scratch = Scratch("train_cnn", params, [MANIFEST])
+    train("cnn", model, data, on_labels, params.cnn, scratch)
+
+
+if __name__ == "__main__":
+    errors.run(main)

@@ -1,0 +1,103 @@
+"""params.yaml: closed, typed, ranged; and what a stage does not name, it does not get."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stages.common.errors import UserError
+from stages.common.params import load, read, require_rate
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def edited(tmp_path):
+    """params.yaml with one dotted key set to a YAML text; returns its path."""
+
+    def edit(key: str, text: str) -> Path:
+        values = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+        *sections, name = key.split(".")
+        target = values
+        for section in sections:
+            target = target[section]
+        target[name] = "VALUE"
+        path = tmp_path / "params.yaml"
+        path.write_text(yaml.safe_dump(values).replace("VALUE", text), encoding="utf-8")
+        return path
+
+    return edit
+
+
+@pytest.mark.parametrize("name", ["params.yaml", "params.food11.yaml"])
+def test_committed_files_are_valid(name):
+    load(ROOT / name)
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("prune.rate", "1"),
+        ("prune.rate", "0"),
+        ("prune.rate", "-0.5"),
+        ("prune.rate", "1.5"),
+        ("prune.rate", ".nan"),
+        ("prune.rate", "'0.8'"),
+        ("prune.rate", "fast"),
+        ("prune.rate", "[0.8, 0.9]"),
+        ("prune.rate", "0.99999"),
+        ("prune.teacher", "imagenet"),
+        ("student.epochs", "2.5"),
+        ("student.epochs", "true"),
+        ("student.learning_rate", "0"),
+        ("student.epocs", "3"),
+        ("distill.alpha", "1.1"),
+        ("data.image_size", "16"),
+        ("augment.flip", "1"),
+        ("data.source", ""),
+    ],
+)
+def test_a_wrong_value_is_one_line_that_names_the_key(edited, key, text):
+    with pytest.raises(UserError) as caught:
+        load(edited(key, text))
+    message = str(caught.value)
+    assert "\n" not in message
+    assert "params.yaml" in message
+    assert key.split(".")[0] in message
+    assert key.split(".")[-1] in message
+
+
+@pytest.mark.parametrize("text", ["1e-3", "1E-3", "0.001", ".001"])
+def test_numbers_are_read_as_dvc_reads_them(edited, text):
+    assert load(edited("student.learning_rate", text)).student.learning_rate == 0.001
+
+
+def test_broken_or_missing_file_is_one_line(tmp_path):
+    path = tmp_path / "params.yaml"
+    with pytest.raises(UserError, match=r"params\.yaml"):
+        load(path)
+    path.write_text("seed: [", encoding="utf-8")
+    with pytest.raises(UserError, match="not YAML") as caught:
+        load(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_read_gives_just_what_is_named():
+    chosen = read("seed", "prune.fit", "prune.teacher", path=ROOT / "params.yaml")
+    assert vars(chosen).keys() == {"seed", "prune"}
+    assert vars(chosen.prune).keys() == {"fit", "teacher"}
+
+
+def test_read_checks_the_rest_of_the_file_too(edited):
+    with pytest.raises(UserError, match=r"prune\.rate"):
+        read("seed", path=edited("prune.rate", "2"))
+
+
+@pytest.mark.parametrize("text", ["0", "1", "-1", "2", "nan", "inf", "fast", ""])
+def test_a_rate_outside_0_and_1_is_refused(text):
+    with pytest.raises(UserError, match=r"prune\.rate"):
+        require_rate(text)
+
+
+def test_a_rate_inside_is_a_number():
+    assert require_rate("0.8") == 0.8

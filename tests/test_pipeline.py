@@ -1,0 +1,187 @@
+"""The whole graph, as a user runs it: in a clone, through DVC, at tiny settings."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from stages.common.checkpoint import load_model
+from stages.common.cost import parameters
+from stages.common.records import MODELS, model_path
+from stages.common.statistics import wilson
+from tests.graph import ROOT
+
+KEYS = {"val_accuracy", "val_low", "val_high", "params", "macs", "size_kib"}
+SIZES = {
+    "teacher_scratch": 11_182_155,
+    "teacher_pretrained": 11_182_155,
+    "cnn": 2_168_203,
+    "cnn_pruned": 254_038,
+    "student_scratch": 256_779,
+    "student_distilled_scratch": 256_779,
+    "student_distilled_pretrained": 256_779,
+    "student": 256_779,
+    "pruned": 216_518,
+}
+
+
+class Clone:
+    """A clone of the working tree with its own DVC cache."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        listed = subprocess.run(
+            ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        for name in listed.stdout.splitlines():
+            if (ROOT / name).is_file() and name != "dvc.lock" and not name.startswith(("metrics/", "plots/")):
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / name, folder / name)
+        shutil.copy(ROOT / "tests/tiny.yaml", folder / "params.yaml")
+        self("git", "init", "-q", "-b", "main")
+        self("git", "config", "user.name", "tester")
+        self("git", "config", "user.email", "tester@example.org")
+        self.commit("tiny")
+
+    def __call__(self, *command: str, ok: bool = True) -> str:
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("GIT_", "DVC_"))}
+        done = subprocess.run(
+            command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False
+        )
+        text = done.stdout + done.stderr
+        assert (done.returncode == 0) == ok, text
+        return text
+
+    def commit(self, message: str) -> None:
+        self("git", "add", "--all")
+        self("git", "commit", "-q", "-m", message)
+
+    def json(self, name: str) -> dict:
+        return json.loads((self.folder / name).read_text())
+
+    def csv(self, name: str) -> pd.DataFrame:
+        return pd.read_csv(self.folder / name)
+
+
+def ran(text: str) -> list[str]:
+    """The stages that DVC ran, by its own words."""
+    return [line.split("'")[1] for line in text.splitlines() if line.startswith("Running stage")]
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory) -> Clone:
+    clone = Clone(tmp_path_factory.mktemp("clone"))
+    clone.first = clone("dvc", "repro")
+    clone.commit("results")
+    return clone
+
+
+def test_every_stage_ran_and_git_and_dvc_are_satisfied(clone):
+    assert len(ran(clone.first)) == 17  # the rate 0.9 comes twice and makes one stage
+    assert clone("git", "status", "--porcelain") == ""
+    assert ran(clone("dvc", "repro")) == []
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_metrics_are_of_the_model_they_name(clone, name):
+    metrics = clone.json(f"metrics/{name}.json")
+    extra = {"val_accuracy_before_finetune"} if name in ("cnn_pruned", "pruned") else set()
+    assert metrics.keys() == KEYS | extra
+    path = clone.folder / model_path(name)
+    model = load_model(path)
+    assert metrics["params"] == parameters(model) == SIZES[name]
+    assert metrics["size_kib"] == round(path.stat().st_size / 1024, 2)
+    photos = np.load(clone.folder / "data/prepared/validation.npy")
+    labels = np.load(clone.folder / "data/prepared/validation_labels.npy")
+    x = (photos / 255 - model.card.mean) / model.card.std
+    with torch.inference_mode():
+        predicted = model(torch.from_numpy(x).float().permute(0, 3, 1, 2)).argmax(1).numpy()
+    right = int((predicted == labels).sum())
+    low, high = wilson(right, len(labels))
+    assert [metrics[k] for k in ("val_accuracy", "val_low", "val_high")] == pytest.approx(
+        [right / len(labels), low, high], abs=1e-5
+    )
+
+
+def test_the_student_is_the_better_distilled_one(clone):
+    candidates = [clone.json(f"metrics/student_distilled_{t}.json") for t in ("pretrained", "scratch")]
+    assert clone.json("metrics/student.json") == max(candidates, key=lambda m: m["val_accuracy"])
+
+
+def test_test_accuracy_is_of_the_test_photos(clone):
+    test, said = clone.json("metrics/test.json"), clone.csv("data/predictions.csv")
+    said = said[said["split"] == "test"]
+    assert test["n"] == len(said) == 33
+    assert test.keys() == {"n", *MODELS}
+    for name in MODELS:
+        assert test[name] == pytest.approx((said[name] == said["label"]).mean(), abs=1e-6)
+
+
+def test_plots_hold_what_dvc_draws(clone):
+    steps = clone.csv("plots/pruning.csv")
+    columns = "series,rate,step,width,params,macs,val_accuracy,val_low,val_high,val_accuracy_before_finetune"
+    assert list(steps) == columns.split(",")
+    assert list(steps["series"].unique()) == ["rate 0.95", "rate 0.9"]
+    assert list(steps[steps["rate"] == 0.95]["params"]) == [256_779, 236_066, 217_850, 200_354]
+    assert list(steps[steps["rate"] == 0.9]["params"]) == [256_779, 216_518]
+    training = clone.csv("plots/training.csv")
+    assert list(training) == ["series", "epoch", "train_loss", "val_accuracy"]
+    assert training["series"].nunique() == 7
+    assert set(clone.csv("plots/tradeoff.csv")["series"]) == set(MODELS)
+    assert list(clone.csv("plots/confusion.csv")) == ["actual", "predicted"]
+    assert len(clone.csv("plots/confusion.csv")) == 33
+    assert (clone.folder / "plots/pruning.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_table_closes_the_run(clone):
+    for words in ("teacher pretrained", "11,182,155", "14.93 %", "original report"):
+        assert words in clone.first
+
+
+def test_dvc_plots_show_a_page_that_needs_no_internet(clone):
+    clone("python", "-m", "stages.plots_page")
+    clone("dvc", "plots", "show")
+    page = (clone.folder / "dvc_plots/index.html").read_text(encoding="utf-8")
+    assert 'src="http' not in page
+    assert "vegaEmbed" in page
+    for title in ("Iterative pruning", "Training", "Accuracy against size", "rate 0.95"):
+        assert title in page
+
+
+def test_another_rate_reruns_only_what_shows_it(clone):
+    clone("git", "switch", "-q", "-c", "other")
+    text = clone("dvc", "exp", "run", "-S", "prune.rate=0.8")
+    assert ran(text) == ["prune@0.8", "export_pruned", "evaluate", "report"]
+    assert list(clone.csv("plots/pruning.csv")["series"].unique()) == ["rate 0.95", "rate 0.9", "rate 0.8"]
+    clone.commit("rate 0.8")
+    difference = clone("dvc", "metrics", "diff", "main", "other")
+    assert "metrics/pruned.json" in difference
+    assert "params" in difference
+    clone("git", "switch", "-q", "main")
+    clone("dvc", "checkout")
+    assert ran(clone("dvc", "repro")) == []
+
+
+@pytest.mark.parametrize("rate", ["2", "fast"])
+def test_a_wrong_rate_is_one_line_and_nothing_is_lost(clone, rate):
+    text = clone("dvc", "exp", "run", "-S", f"prune.rate={rate}", ok=False)
+    assert "error: params.yaml: prune.rate" in text
+    assert "Traceback" not in text
+    clone("git", "restore", ".")
+    assert ran(clone("dvc", "repro")) == []
+
+
+def test_a_wrong_source_is_one_line_and_nothing_is_lost(clone):
+    text = clone("dvc", "exp", "run", "-S", "data.source=data/nowhere", ok=False)
+    assert "data/nowhere" in text
+    assert "Traceback" not in text
+    clone("git", "restore", ".")
+    clone("dvc", "checkout")
+    assert ran(clone("dvc", "repro")) == []
