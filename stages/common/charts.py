@@ -39,6 +39,6 @@ def pruning_chart(path: Path | str, steps: pd.DataFrame) -> None:
     axes.set(xlabel="parameters", ylabel="validation accuracy", title="Iterative pruning of the student")
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="lower right")
+    figure.legend(frameon=False, loc="outside lower center", ncols=2)
     figure.savefig(path, metadata={"Software": None})
     plt.close(figure)

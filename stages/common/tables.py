@@ -64,4 +64,4 @@ def show(rows: list[dict]) -> None:
     for row in rows:
         table.add_row(*cells(row))
     console = Console()
-    console.print(table, width=console.width if console.is_terminal else LOG_WIDTH)
+    (console if console.is_terminal else Console(width=LOG_WIDTH)).print(table)
