@@ -11,6 +11,17 @@ from stages.common.records import MODELS, write_csv
 
 REFERENCE_RATES = ("0.95", "0.9")
 PLOTS = Path("plots")
+INTERVAL = ["val_accuracy", "val_low", "val_high"]
+STEP_COLUMNS = [
+    "series",
+    "rate",
+    "step",
+    "width",
+    "params",
+    "macs",
+    *INTERVAL,
+    "val_accuracy_before_finetune",
+]
 
 
 def pruning_rows() -> pd.DataFrame:
@@ -21,7 +32,7 @@ def pruning_rows() -> pd.DataFrame:
         steps.append(chosen)
     rows = pd.concat(steps)
     rows.insert(0, "series", [f"rate {rate:g}" for rate in rows["rate"]])
-    return rows.drop(columns="size_kib")
+    return rows[STEP_COLUMNS]
 
 
 def training_rows() -> pd.DataFrame:
@@ -42,7 +53,7 @@ def confusion_rows() -> pd.DataFrame:
 
 def main() -> None:
     steps, results = pruning_rows(), tables.results()
-    costs = ["series", "params", "macs", "size_kib", "val_accuracy", "val_low", "val_high"]
+    costs = ["series", "params", "macs", "size_kib", *INTERVAL]
     write_csv(PLOTS / "pruning.csv", steps)
     write_csv(PLOTS / "training.csv", training_rows())
     write_csv(PLOTS / "tradeoff.csv", pd.DataFrame(results)[costs])

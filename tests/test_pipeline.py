@@ -172,7 +172,7 @@ def test_another_rate_reruns_only_what_shows_it(clone):
 @pytest.mark.parametrize("rate", ["2", "fast"])
 def test_a_wrong_rate_is_one_line_and_nothing_is_lost(clone, rate):
     text = clone("dvc", "exp", "run", "-S", f"prune.rate={rate}", ok=False)
-    assert "error: params.yaml: prune.rate" in text
+    assert f"error: prune.rate = {rate}: expected a number between 0 and 1" in text
     assert "Traceback" not in text
     clone("git", "restore", ".")
     assert ran(clone("dvc", "repro")) == []
