@@ -11,7 +11,8 @@ from stages import readme
 from stages.common.params import Params
 from tests.graph import ROOT, imports, modules, parameters
 
-GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+WRITTEN = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+GRAPH = {name: stage.get("do", stage) for name, stage in WRITTEN.items()}
 STAGES = sorted(GRAPH)
 
 
@@ -49,6 +50,15 @@ def test_every_parameter_is_read_by_some_stage():
         inside = {key for key in read if key.startswith(f"{section}.")}
         # prune.rate is in the command line, from dvc.yaml.
         assert section in read or {f"{section}.{key}" for key in keys} - inside <= {"prune.rate"}, section
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_depends_on_the_models_and_arrays_it_reads(name):
+    """Every path below models/ or data/ in a stage's source is among its dependencies or its outputs."""
+    stage = yaml.safe_dump(WRITTEN[name])
+    for path in re.findall(r"""["']((?:models|data)/[\w./]+)["']""", stage_file(name).read_text("utf-8")):
+        known = path in stage or any(dep in path for dep in re.findall(r"(?:models|data)/[\w./]+", stage))
+        assert known, path
 
 
 def test_the_library_never_imports_a_stage():
