@@ -8,17 +8,21 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from stages.common.architectures import CHANNELS, scaled
+from stages.common.architectures import CHANNELS, RESNET_CHANNELS, scaled
 from stages.common.checkpoint import Card, load_model, new_model, read_weights, save_model, transfer
 from stages.common.errors import UserError
 
-CARD = Card("student", scaled(CHANNELS, 0.3), ["egg", "rice", "soup"], 32, (0.5, 0.4, 0.3), (0.2, 0.3, 0.1))
+CARD = Card(
+    "student", scaled("student", CHANNELS, 0.3), ["egg", "rice", "soup"], 32, (0.5, 0.4, 0.3), (0.2, 0.3, 0.1)
+)
 PHOTOS = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
 
 @pytest.fixture(scope="module")
 def resnet():
-    return new_model(Card("resnet18", [], list("abcdefg"), 32, CARD.mean, CARD.std), seed=1).eval()
+    return new_model(
+        Card("resnet18", list(RESNET_CHANNELS), list("abcdefg"), 32, CARD.mean, CARD.std), seed=1
+    ).eval()
 
 
 @pytest.mark.parametrize("architecture", ["student", "cnn"])
@@ -60,6 +64,8 @@ def test_a_file_carries_everything(tmp_path):
         "image_size": 32,
         "mean": list(CARD.mean),
         "std": list(CARD.std),
+        "ranks": [],
+        "bits": 32,
     }
 
 
@@ -130,7 +136,7 @@ def test_a_text_is_no_weights_file(tmp_path, name):
 
 
 def test_transfer_copies_all_but_the_classifier(resnet):
-    target = new_model(Card("resnet18", [], list("abc"), 32, CARD.mean, CARD.std), seed=2)
+    target = new_model(Card("resnet18", list(RESNET_CHANNELS), list("abc"), 32, CARD.mean, CARD.std), seed=2)
     classifier = target.fc.weight.clone()
     transfer(resnet, target)
     assert torch.equal(target.fc.weight, classifier)

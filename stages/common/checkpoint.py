@@ -1,7 +1,7 @@
 """Model files: weights and everything needed to use them, in one safetensors file."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from pickle import UnpicklingError
 
@@ -12,6 +12,7 @@ from torch import nn
 
 from stages.common import architectures
 from stages.common.errors import UserError
+from stages.common.quantization import FLOAT, dequantize, pack, quantize, unpack
 from stages.common.views import Normalization
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # torchvision's mean and std
@@ -22,30 +23,45 @@ class Card:
     """What a network is: enough to build it again and to feed it."""
 
     architecture: str
-    channels: list[int]  # output channels of each block; empty where the architecture has one width only
+    channels: list[int]  # of each group: output channels of a block, in ResNet18 streams and inner channels
     classes: list[str]
     image_size: int  # pixels, height and width
     mean: tuple[float, float, float]  # of a channel, as fractions of full scale
     std: tuple[float, float, float]
+    ranks: list[list[int]] = field(default_factory=list)  # of a factorized plain CNN, else empty
+    bits: int = FLOAT  # a weight in the file; in memory a quantized network is an ordinary one
 
     @property
     def normalization(self) -> Normalization:
         return Normalization(tuple(self.mean), tuple(self.std))
 
+    def build(self) -> nn.Module:
+        """A network of this kind with fresh weights from torch's default generator."""
+        return architectures.build(self.architecture, self.channels, len(self.classes), self.ranks)
+
 
 def new_model(card: Card, seed: int) -> nn.Module:
     """A freshly initialized network that carries its card; the same seed gives the same weights."""
     torch.manual_seed(seed)
-    model = architectures.build(card.architecture, card.channels, len(card.classes))
+    model = card.build()
     model.card = card
     return model
 
 
 def save_model(model: nn.Module, path: Path | str) -> None:
-    """Write `model` with its `card` as safetensors; the same network gives the same bytes."""
+    """Write `model` with its `card` as safetensors; the same network gives the same bytes.
+
+    A card with fewer than 32 bits makes it a quantized file: codes as bytes, and `<name>.scale`.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    tensors, bits = {}, model.card.bits
+    for name, tensor in model.state_dict().items():
+        tensor = tensor.detach().cpu().contiguous()
+        if bits < FLOAT and tensor.dim() > 1:
+            codes, tensors[f"{name}.scale"] = quantize(tensor, bits)
+            tensor = pack(codes, bits)
+        tensors[name] = tensor
     # One metadata key: safetensors writes several in an order that changes from run to run.
     save_file(tensors, path, metadata={"card": json.dumps(asdict(model.card))})
 
@@ -61,7 +77,12 @@ def load_model(path: Path | str, device: str = "cpu") -> nn.Module:
         with safe_open(path, framework="pt") as file:
             card = Card(**json.loads(file.metadata()["card"]))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        model = architectures.build(card.architecture, card.channels, len(card.classes))
+        model = card.build()
+        if card.bits < FLOAT:
+            for name, expected in model.state_dict().items():
+                if expected.dim() > 1:
+                    codes = unpack(tensors[name], card.bits, expected.shape)
+                    tensors[name] = dequantize(codes, tensors.pop(f"{name}.scale"))
         model.load_state_dict(tensors)
     except OSError:
         raise UserError(f"{path}: no such model file; `dvc repro` makes it, `dvc pull` fetches it") from None
@@ -91,7 +112,13 @@ def read_weights(path: Path) -> nn.Module:
         raise _wrong(path, "it holds no dict of tensors")
     state = {name.removeprefix("module."): tensor for name, tensor in state.items()}
     outputs = state["fc.weight"].shape[0] if "fc.weight" in state and state["fc.weight"].dim() == 2 else 1000
-    card = Card("resnet18", [], [f"class_{i}" for i in range(outputs)], 224, *IMAGENET)
+    card = Card(
+        "resnet18",
+        list(architectures.RESNET_CHANNELS),
+        [f"class_{i}" for i in range(outputs)],
+        224,
+        *IMAGENET,
+    )
     model = new_model(card, seed=0)
     expected = model.state_dict()
     for name, tensor in expected.items():

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from stages.common import machine
-from stages.common.architectures import CHANNELS
+from stages.common.architectures import standard_channels
 from stages.common.checkpoint import Card
 from stages.common.dataset import open_split, read_manifest
 from stages.common.params import Augment
@@ -48,9 +48,8 @@ class Data:
 
     def card(self, architecture: str) -> Card:
         """The card of an unpruned network for these photos."""
-        channels = [] if architecture == "resnet18" else list(CHANNELS)
         mean, std = self.normalization
-        return Card(architecture, channels, self.classes, self.image_size, mean, std)
+        return Card(architecture, standard_channels(architecture), self.classes, self.image_size, mean, std)
 
 
 def open_data(augment: Augment, seed: int, directory: Path = PREPARED) -> Data:

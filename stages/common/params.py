@@ -67,6 +67,8 @@ class PruneOnce(Fit):
 
 
 class Prune(Section):
+    importance: Literal["bn_gamma", "l1", "taylor", "random"]
+    scope: Literal["uniform", "global"]  # the same share of every layer, or the least important of all layers
     rate: float = Field(gt=0, lt=1)  # each step keeps this share of the width before it
     teacher: Literal["scratch", "pretrained"]  # whose soft labels every fine-tune learns from
     min_width: float = Field(gt=0, lt=1)
@@ -77,6 +79,22 @@ class Prune(Section):
         if math.log(self.min_width) / math.log(self.rate) > MAX_STEPS:
             raise ValueError(f"rate {self.rate} needs over {MAX_STEPS} steps to min_width {self.min_width}")
         return self
+
+
+class Quantize(Section):
+    bits: Literal[16, 8, 6, 4, 3]  # of the file that is exported; all of them are measured
+    teacher: Literal["scratch", "pretrained"]  # whose soft labels the fine-tune learns from
+    fit: Fit  # the quantization-aware fine-tune at 4 and 3 bits
+
+
+class Factorize(Fit):
+    budget: int = Field(ge=1)  # trainable parameters of the factorized plain CNN
+    teacher: Literal["scratch", "pretrained"]
+
+
+class Export(Section):
+    calibration: int = Field(ge=1)  # training photos that set the ranges of int8 activations
+    max_drop: float = Field(ge=0, le=100)  # points under the best student that models/final may lose
 
 
 class Params(Section):
@@ -91,6 +109,9 @@ class Params(Section):
     distill: Distill
     prune_once: PruneOnce
     prune: Prune
+    quantize: Quantize
+    factorize: Factorize
+    export: Export
 
 
 class _Loader(yaml.SafeLoader):

@@ -1,0 +1,103 @@
+"""Weight-only quantization: whole numbers of a few bits, one scale an output channel.
+
+Symmetric: a weight is code * scale, its code within +-(2^(bits - 1) - 1), so zero stays zero. Tensors of two
+and more dimensions are quantized; biases and batch norms, a few per cent of a network, stay float.
+"""
+
+import copy
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.utils import parametrize
+
+BITS = (16, 8, 6, 4, 3)
+FLOAT = 32  # bits of a network that is not quantized
+SHRINK = torch.linspace(1.0, 0.5, 11)  # shares of a row's largest weight that its codes may span
+
+
+def largest(bits: int) -> int:
+    """The largest code: 127 at 8 bits."""
+    return 2 ** (bits - 1) - 1
+
+
+def quantize(weight: torch.Tensor, bits: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Codes (of the weight's shape, int32) and scales (C,) of a weight (C, ...) with C output channels.
+
+    Where nothing saturates |weight - code * scale| <= scale / 2. Under 8 bits a row's few large weights may
+    saturate, if that lessens its squared error: the many small ones then get finer steps.
+    """
+    rows = weight.detach().flatten(1)
+    top = rows.abs().amax(1) / largest(bits)
+    best = torch.where(top > 0, top, torch.ones_like(top))  # a row of zeros needs no scale
+    if bits < 8:
+        error = torch.full_like(best, torch.inf)
+        for share in SHRINK.tolist():
+            scale = torch.where(top > 0, top * share, torch.ones_like(top))
+            loss = (rows - _codes(rows, scale, bits) * scale[:, None]).square().sum(1)
+            best, error = torch.where(loss < error, scale, best), torch.minimum(loss, error)
+    return _codes(rows, best, bits).to(torch.int32).view_as(weight), best
+
+
+def _codes(rows: torch.Tensor, scale: torch.Tensor, bits: int) -> torch.Tensor:
+    return (rows / scale[:, None]).round().clamp(-largest(bits), largest(bits))
+
+
+def dequantize(codes: torch.Tensor, scales: torch.Tensor) -> torch.Tensor:
+    """The float32 weight of codes (C, ...) and scales (C,)."""
+    return (codes.flatten(1) * scales[:, None]).view(codes.shape)
+
+
+def pack(codes: torch.Tensor, bits: int) -> torch.Tensor:
+    """N codes as a string of bits without gaps, the last byte filled up: (ceil(N * bits / 8),) uint8."""
+    shifted = codes.flatten().cpu().numpy() + largest(bits)
+    places = np.arange(bits - 1, -1, -1)
+    return torch.from_numpy(np.packbits((shifted[:, None] >> places & 1).astype(np.uint8)))
+
+
+def unpack(packed: torch.Tensor, bits: int, shape: torch.Size) -> torch.Tensor:
+    """The codes that `pack` packed: int32 of `shape`."""
+    ones = np.unpackbits(packed.numpy(), count=shape.numel() * bits).reshape(-1, bits)
+    return torch.from_numpy(ones @ (1 << np.arange(bits - 1, -1, -1)) - largest(bits)).int().view(shape)
+
+
+def quantized(model: nn.Module, bits: int) -> nn.Module:
+    """A copy of `model` with rounded weights, whose card makes `save_model` write it at `bits` bits."""
+    copied = copy.deepcopy(model)
+    copied.card = replace(model.card, bits=bits)
+    with torch.no_grad():
+        for weight in copied.parameters():
+            if weight.dim() > 1:
+                weight.copy_(dequantize(*quantize(weight, bits)))
+    return copied
+
+
+class _Rounded(nn.Module):
+    """A weight as it will be once it is quantized; its gradient passes as if it were not rounded.
+
+    The straight-through estimator of Bengio et al. 2013, used so by Jacob et al. 2018, "Quantization and
+    training of neural networks for efficient integer-arithmetic-only inference".
+    """
+
+    def __init__(self, bits: int):
+        super().__init__()
+        self._bits = bits
+
+    def forward(self, weight: torch.Tensor) -> torch.Tensor:
+        return weight + (dequantize(*quantize(weight, self._bits)) - weight).detach()
+
+
+def start_rounding(model: nn.Module, bits: int) -> None:
+    """From now on `model` computes with rounded weights and trains the ones behind them, in place."""
+    for module in list(model.modules()):
+        if isinstance(getattr(module, "weight", None), nn.Parameter) and module.weight.dim() > 1:
+            parametrize.register_parametrization(module, "weight", _Rounded(bits))
+
+
+def stop_rounding(model: nn.Module, bits: int) -> None:
+    """End `start_rounding`: the weights are the rounded ones, and the card says so."""
+    for module in list(model.modules()):
+        if parametrize.is_parametrized(module):
+            parametrize.remove_parametrizations(module, "weight")
+    model.card = replace(model.card, bits=bits)

@@ -1,0 +1,35 @@
+"""export_quantized: the student at quantize.bits and the plain CNN at 4 bits, put at fixed paths.
+
+At 4 bits the plain CNN takes about the bytes that the student takes unquantized.
+"""
+
+import argparse
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+from stages.common import errors
+from stages.common.records import write_json
+
+METRICS = ["val_accuracy", "val_low", "val_high", "params", "macs", "size_kib"]
+STUDENT, CNN, CNN_BITS = Path("models/quantized/student"), Path("models/quantized/cnn"), 4
+
+
+def export(folder: Path, bits: int, name: str) -> None:
+    """One file, and the last figures measured at its bits."""
+    levels = pd.read_csv(folder / "levels.csv")
+    row = levels[levels["bits"] == bits].iloc[-1]
+    shutil.copy(folder / f"bits_{bits}.safetensors", f"models/{name}.safetensors")
+    write_json(f"metrics/{name}.json", {key: row[key].item() for key in METRICS})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bits", type=int, required=True)
+    export(STUDENT, parser.parse_args().bits, "quantized")
+    export(CNN, CNN_BITS, "cnn_quantized")
+
+
+if __name__ == "__main__":
+    errors.run(main)

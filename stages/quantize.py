@@ -1,0 +1,75 @@
+"""quantize: a network at 16 to 3 bits a weight: rounded, and at few bits fine-tuned while rounded."""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from stages.common import errors, progress
+from stages.common.checkpoint import load_model, save_model
+from stages.common.examples import MANIFEST, open_data
+from stages.common.params import read
+from stages.common.quantization import BITS, FLOAT, quantized, start_rounding, stop_rounding
+from stages.common.records import write_csv
+from stages.common.results import measured
+from stages.common.scratch import Scratch
+from stages.common.soft_labels import open_soft_labels, path_of
+from stages.common.training import fit
+
+ROUNDED_ENOUGH = 6  # bits at which rounding alone costs next to nothing
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("network", choices=["student", "cnn"])
+    network = parser.parse_args().network
+    params = read(
+        "seed", "augment", "distill.temperature", "distill.alpha", "quantize.teacher", "quantize.fit"
+    )
+    schedule, teacher = params.quantize.fit, params.quantize.teacher
+    data = open_data(params.augment, params.seed)
+    training, validation = data.split("training"), data.split("validation")
+    answers = open_soft_labels(teacher)
+    loss = answers.loss(params.distill.temperature, params.distill.alpha)
+    source, folder, rows = (
+        Path(f"models/{network}/model.safetensors"),
+        Path(f"models/quantized/{network}"),
+        [],
+    )
+
+    def record(series: str, bits: int, path: Path) -> None:
+        # What is measured is the file.
+        metrics = measured(load_model(path, data.device), path, validation)
+        rows.append({"series": series, "bits": bits, **metrics})
+        progress.say(f"{series}, {bits} bits: {metrics['size_kib']:,} KiB, {metrics['val_accuracy']:.4f}")
+
+    record(network, FLOAT, source)
+    with Scratch("quantize", params, [MANIFEST, source, path_of(teacher)]) as scratch:
+        for bits in BITS:
+            path = folder / f"bits_{bits}.safetensors"
+            save_model(quantized(load_model(source), bits), path)
+            record(network, bits, path)
+            if bits >= ROUNDED_ENOUGH:
+                continue
+            model = load_model(source, data.device)
+            start_rounding(model, bits)
+            slot, label = scratch.slot(f"{bits} bits"), f"{network} at {bits} bits"
+            fit(
+                model,
+                training,
+                validation,
+                loss,
+                schedule,
+                slot,
+                seed=params.seed,
+                label=label,
+                cycle=answers.views,
+            )
+            stop_rounding(model, bits)
+            save_model(model, path)
+            record(f"{network} fine-tuned", bits, path)
+    write_csv(folder / "levels.csv", pd.DataFrame(rows))
+
+
+if __name__ == "__main__":
+    errors.run(main)
