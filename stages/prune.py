@@ -9,11 +9,11 @@ from pathlib import Path
 import pandas as pd
 
 from stages.common import errors, progress
-from stages.common.architectures import scaled
 from stages.common.checkpoint import load_model, save_model
+from stages.common.cutting import cut
 from stages.common.examples import MANIFEST, open_data
 from stages.common.params import read, require_rate
-from stages.common.pruning import kept_channels, prune, widths
+from stages.common.pruning import widths
 from stages.common.records import write_csv
 from stages.common.results import measured, validated
 from stages.common.scratch import Scratch
@@ -33,6 +33,8 @@ def main() -> None:
         "augment",
         "distill.temperature",
         "distill.alpha",
+        "prune.importance",
+        "prune.scope",
         "prune.teacher",
         "prune.min_width",
         "prune.fit",
@@ -47,7 +49,7 @@ def main() -> None:
     with Scratch("prune", params, [MANIFEST, STUDENT, path_of(p.teacher)]) as scratch:
         for step, width in enumerate(widths(rate, p.min_width)):
             if step:
-                model = prune(model, kept_channels(model, scaled(unpruned, width))).to(data.device)
+                model = cut(model, unpruned, width, p.importance, p.scope, training, seed=params.seed + step)
             before = validated(model, validation)["val_accuracy"]
             if step:
                 fit(

@@ -7,7 +7,7 @@ from stages.common.architectures import scaled
 from stages.common.checkpoint import load_model
 from stages.common.examples import MANIFEST, open_data
 from stages.common.params import read
-from stages.common.pruning import kept_channels, prune
+from stages.common.pruning import kept_channels, prune, scores
 from stages.common.results import train, validated
 from stages.common.scratch import Scratch
 from stages.common.training import on_labels
@@ -19,7 +19,8 @@ def main() -> None:
     params = read("seed", "augment", "prune_once")
     data = open_data(params.augment, params.seed)
     unpruned = load_model(MODEL)
-    model = prune(unpruned, kept_channels(unpruned, scaled(unpruned.channels, params.prune_once.width)))
+    channels = scaled("cnn", unpruned.channels, params.prune_once.width)
+    model = prune(unpruned, kept_channels(unpruned, channels, scores(unpruned, "bn_gamma")))
     before = validated(model.to(data.device), data.split("validation"))["val_accuracy"]
     scratch = Scratch("prune_once", params, [MANIFEST, MODEL])
     schedule = params.prune_once

@@ -5,13 +5,20 @@ with the removed channels masked. A fine-tune must build a fresh optimizer: one 
 holds the old weights and trains nothing (FACTS of the original report: 14.93 %).
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import torch
 from torch import nn
 
-from stages.common.architectures import PRUNABLE, ConvNet
-from stages.common.checkpoint import new_model
+from stages.common import losses
+from stages.common.architectures import PRUNABLE, wires
+from stages.common.checkpoint import Card, new_model
+from stages.common.cost import parameters
+
+LEAST = 0.1  # share of a group's channels that global pruning leaves at least, so that no layer is strangled
+
+Scores = dict[int, torch.Tensor]  # of each prunable group: (C,) float32 on the CPU, larger is better
 
 
 def widths(rate: float, min_width: float) -> list[float]:
@@ -22,57 +29,127 @@ def widths(rate: float, min_width: float) -> list[float]:
     return found
 
 
-def norm_of(model: ConvNet, block: int) -> nn.BatchNorm2d:
-    """The batch norm that scales the outputs of `block`: its own, or in the student the next block's."""
-    return model.blocks[block + 1 if model.separable else block].norm
+def scores(
+    model: nn.Module,
+    importance: str,
+    *,
+    batches: Iterable[tuple[torch.Tensor, torch.Tensor]] = (),
+    seed: int = 0,
+) -> Scores:
+    """How much each channel of each prunable group matters, by one of these criteria:
+
+    bn_gamma  |gamma| of the batch norm that scales it (Liu et al. 2017, "Network slimming")
+    l1        sum of |weights| that make it (Li et al. 2017, "Pruning filters for efficient ConvNets")
+    taylor    squared first-order change of the loss when it is removed, over `batches` of
+              (images (B, 3, H, W), labels (B,)) (Molchanov et al. 2019, "Importance estimation")
+    random    by `seed`, the control
+
+    Where several layers share a group (a residual stream) their scores add up.
+    """
+    if importance == "random":
+        generator = torch.Generator().manual_seed(seed)
+        return {g: torch.rand(model.channels[g], generator=generator) for g in _prunable(model)}
+    of_norms = {"bn_gamma": lambda norm: norm.weight.detach().abs()}
+    if importance == "taylor":
+        changes = _taylor(model, batches)
+        of_norms["taylor"] = changes.__getitem__
+    found = {g: torch.zeros(model.channels[g]) for g in _prunable(model)}
+    for wire in wires(model):
+        layer = model.get_submodule(wire.layer)
+        if wire.outs not in found:
+            continue
+        if importance == "l1" and isinstance(layer, nn.Conv2d) and layer.groups == 1:
+            found[wire.outs] += layer.weight.detach().abs().sum((1, 2, 3)).cpu()
+        if importance in of_norms and isinstance(layer, nn.BatchNorm2d):
+            found[wire.outs] += of_norms[importance](layer).cpu()
+    return found
 
 
-def importance(model: ConvNet, block: int) -> torch.Tensor:
-    """|gamma| of each output channel of a prunable block: (C,) float. Liu et al. 2017, "Network slimming"."""
-    return norm_of(model, block).weight.detach().abs()
+def _taylor(
+    model: nn.Module, batches: Iterable[tuple[torch.Tensor, torch.Tensor]]
+) -> dict[nn.Module, torch.Tensor]:
+    """Of each batch norm: (gamma * dL/dgamma + beta * dL/dbeta)^2 summed over the batches, (C,)."""
+    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+    changes = {norm: torch.zeros_like(norm.weight) for norm in norms}
+    weights = [weight for norm in norms for weight in (norm.weight, norm.bias)]
+    model.eval()
+    for images, labels in batches:
+        loss = losses.cross_entropy(model(images).float(), labels)
+        gradients = torch.autograd.grad(loss, weights)
+        for i, norm in enumerate(norms):
+            change = norm.weight * gradients[2 * i] + norm.bias * gradients[2 * i + 1]
+            changes[norm] += change.detach().square()
+    return changes
 
 
-def kept_channels(model: ConvNet, channels: list[int]) -> list[torch.Tensor]:
-    """Indices to keep of each block's output channels, in order, so that `channels` of them stay.
+def _prunable(model: nn.Module) -> range:
+    return PRUNABLE[model.card.architecture]
 
-    Ties are broken by index, so the choice never depends on the machine's sort.
+
+def global_channels(model: nn.Module, found: Scores, like: Sequence[int]) -> list[int]:
+    """Channels of each group when the worst of all groups go first, until it is no larger than `like`.
+
+    A channel counts relative to its group's mean, so that a group with large scores is not favoured. The
+    budget is the parameters of a network with the channels `like`; a group keeps a tenth of its channels.
+    """
+    card = model.card
+    budget = _size(card, like)
+    ranked = []
+    for group, values in found.items():
+        relative = values / values.mean().clamp_min(1e-12)
+        removable = relative.argsort(stable=True)[: len(values) - max(1, int(LEAST * len(values)))]
+        ranked += [(relative[i].item(), group) for i in removable]
+    ranked.sort()
+
+    def after(removed: int) -> list[int]:
+        channels = list(model.channels)
+        for _, group in ranked[:removed]:
+            channels[group] -= 1
+        return channels
+
+    low, high = 0, len(ranked)
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if _size(card, after(middle)) <= budget else (middle + 1, high)
+    return after(low)
+
+
+def _size(card: Card, channels: Sequence[int]) -> int:
+    """Parameters of a network with other channels; nothing is allocated."""
+    with torch.device("meta"):
+        return parameters(replace(card, channels=list(channels)).build())
+
+
+def kept_channels(model: nn.Module, channels: Sequence[int], found: Scores) -> list[torch.Tensor]:
+    """Indices to keep of each group, in order: the best `channels` of them by their scores.
+
+    Ties are broken by index, so the choice never depends on the machine's sort. Raises `ValueError` where
+    a group cannot have so many channels.
     """
     kept = []
-    for block, (old, new) in enumerate(zip(model.channels, channels, strict=True)):
-        if new > old or (new < old and block not in PRUNABLE):
-            raise ValueError(f"block {block}: cannot go from {old} to {new} channels")
+    for group, (old, new) in enumerate(zip(model.channels, channels, strict=True)):
+        if not 0 < new <= old or (new < old and group not in found):
+            raise ValueError(f"group {group}: cannot go from {old} to {new} channels")
         order = torch.arange(old)
         if new < old:
-            order = importance(model, block).cpu().argsort(descending=True, stable=True)[:new].sort().values
+            order = found[group].argsort(descending=True, stable=True)[:new].sort().values
         kept.append(order)
     return kept
 
 
-def prune(model: ConvNet, kept: list[torch.Tensor]) -> ConvNet:
-    """A new network of the kept channels: the same class, smaller tensors. `model` is left as it is."""
+def prune(model: nn.Module, kept: Sequence[torch.Tensor]) -> nn.Module:
+    """A new network of the kept channels: the same class, smaller tensors. `model` is left as it is.
+
+    kept: indices of each group, as `kept_channels` gives them.
+    """
     pruned = new_model(replace(model.card, channels=[len(k) for k in kept]), seed=0)
-    inputs = [torch.arange(3), *kept[:-1]]
     with torch.no_grad():
-        for old, new, ins, outs in zip(model.blocks, pruned.blocks, inputs, kept, strict=True):
-            if hasattr(old, "depthwise"):
-                _copy(old.depthwise, new.depthwise, ins)
-                _copy(old.norm, new.norm, ins)
-                _copy(old.pointwise, new.pointwise, outs, ins)
-            else:
-                _copy(old.conv, new.conv, outs, ins)
-                _copy(old.norm, new.norm, outs)
-        _copy(model.classifier, pruned.classifier, torch.arange(pruned.classifier.out_features), kept[-1])
+        for wire in wires(model):
+            target = pruned.get_submodule(wire.layer).state_dict()
+            for name, tensor in model.get_submodule(wire.layer).state_dict().items():
+                if tensor.dim() and wire.outs is not None:  # a batch norm's counter has no axis
+                    tensor = tensor[kept[wire.outs].to(tensor.device)]
+                if tensor.dim() > 1 and wire.ins is not None:
+                    tensor = tensor[:, kept[wire.ins].to(tensor.device)]
+                target[name].copy_(tensor)
     return pruned
-
-
-def _copy(old: nn.Module, new: nn.Module, outs: torch.Tensor, ins: torch.Tensor | None = None) -> None:
-    """Copy the chosen rows of every tensor of a layer, and of its weight the chosen columns too."""
-    target = new.state_dict()
-    for name, tensor in old.state_dict().items():
-        if tensor.dim() == 0:  # a batch norm's counter
-            target[name].copy_(tensor)
-            continue
-        chosen = tensor[outs.to(tensor.device)]
-        if name == "weight" and ins is not None:
-            chosen = chosen[:, ins.to(tensor.device)]
-        target[name].copy_(chosen)
