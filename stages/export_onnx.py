@@ -1,0 +1,36 @@
+"""export_onnx: the student and the pretrained teacher as ONNX files, the student in int8 too."""
+
+from pathlib import Path
+
+from stages.common import errors, progress
+from stages.common.checkpoint import load_model
+from stages.common.dataset import open_split
+from stages.common.examples import PREPARED
+from stages.common.onnx_export import export, quantize_int8
+from stages.common.onnx_results import calibration_photos, measured
+from stages.common.params import read
+from stages.common.records import write_json
+
+STUDENT = Path("models/student/model.safetensors")
+TEACHER = Path("models/teacher_pretrained/model.safetensors")
+FOLDER = Path("models/onnx")
+
+
+def main() -> None:
+    params = read("seed", "export.calibration")
+    validation = open_split(PREPARED, "validation")
+    student = load_model(STUDENT)
+    export(load_model(TEACHER), FOLDER / "teacher.onnx")
+    export(student, FOLDER / "student.onnx")
+    photos = calibration_photos(params.export.calibration, params.seed)
+    quantize_int8(FOLDER / "student.onnx", FOLDER / "student_int8.onnx", photos)
+    for name, file in (("onnx_fp32", "student.onnx"), ("onnx_int8", "student_int8.onnx")):
+        metrics = measured(FOLDER / file, student, validation)
+        write_json(f"metrics/{name}.json", metrics)
+        progress.say(
+            f"{name}: validation accuracy {metrics['val_accuracy']:.4f}, {metrics['size_kib']:,} KiB"
+        )
+
+
+if __name__ == "__main__":
+    errors.run(main)
