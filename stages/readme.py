@@ -5,6 +5,8 @@ Not a stage of the graph: `make readme` runs it.
 
 from pathlib import Path
 
+import pandas as pd
+
 from stages.common import tables
 
 README = Path("README.md")
@@ -15,7 +17,16 @@ def filled(text: str) -> str:
     """The README with its block replaced by the table of the metrics at hand."""
     before, rest = text.split(BEGIN)
     _, after = rest.split(END)
-    return before + BEGIN + tables.markdown(tables.results()) + f"\n{tables.NOTE}\n" + END + after
+    systems = tables.markdown(tables.systems(tables.results()))
+    equal = tables.markdown(tables.equal_size(pd.read_csv("plots/equal_size.csv")))
+    speed = tables.markdown(tables.speed(pd.read_csv("plots/latency.csv").query("threads == 1")))
+    block = (
+        f"{systems}\n{tables.NOTE}\n"
+        f"\nThe methods at equal size, about 256 k parameters or their bytes:\n\n{equal}"
+        "\nSpeed on one thread of the machine that made these results (all threads: `plots/latency.csv`):\n"
+        f"\n{speed}"
+    )
+    return before + BEGIN + block + END + after
 
 
 def main() -> None:

@@ -13,7 +13,8 @@ import torch
 
 from stages.common.checkpoint import load_model
 from stages.common.cost import parameters
-from stages.common.records import MODELS, model_path
+from stages.common.networks import MODELS
+from stages.common.onnx_runtime import OnnxModel
 from stages.common.statistics import wilson
 from tests.graph import ROOT
 
@@ -28,7 +29,14 @@ SIZES = {
     "student_distilled_pretrained": 256_779,
     "student": 256_779,
     "pruned": 216_518,
+    "pruned_one_shot": 200_354,
+    "pruned_from_scratch": 200_354,
+    "quantized": 256_779,
+    "cnn_quantized": 2_168_203,
+    "onnx_fp32": 256_779,
+    "onnx_int8": 256_779,
 }
+CUT = ("cnn_pruned", "pruned", "pruned_one_shot", "factorized")
 
 
 class Clone:
@@ -84,7 +92,7 @@ def clone(tmp_path_factory) -> Clone:
 
 
 def test_every_stage_ran_and_git_and_dvc_are_satisfied(clone):
-    assert len(ran(clone.first)) == 18  # the rate 0.9 comes twice and makes one stage
+    assert len(ran(clone.first)) == 28  # the rate 0.9 comes twice and makes one stage
     assert clone("git", "status", "--porcelain") == ""
     assert ran(clone("dvc", "repro")) == []
 
@@ -92,17 +100,23 @@ def test_every_stage_ran_and_git_and_dvc_are_satisfied(clone):
 @pytest.mark.parametrize("name", MODELS)
 def test_metrics_are_of_the_model_they_name(clone, name):
     metrics = clone.json(f"metrics/{name}.json")
-    extra = {"val_accuracy_before_finetune"} if name in ("cnn_pruned", "pruned") else set()
-    assert metrics.keys() == KEYS | extra
-    path = clone.folder / model_path(name)
-    model = load_model(path)
-    assert metrics["params"] == parameters(model) == SIZES[name]
+    assert metrics.keys() == KEYS | ({"val_accuracy_before_finetune"} if name in CUT else set())
+    path = clone.folder / MODELS[name].path
     assert metrics["size_kib"] == round(path.stat().st_size / 1024, 2)
     photos = np.load(clone.folder / "data/prepared/validation.npy")
     labels = np.load(clone.folder / "data/prepared/validation_labels.npy")
-    x = (photos / 255 - model.card.mean) / model.card.std
-    with torch.inference_mode():
-        predicted = model(torch.from_numpy(x).float().permute(0, 3, 1, 2)).argmax(1).numpy()
+    if path.suffix == ".onnx":
+        predicted = OnnxModel(path).predict(photos).argmax(1)
+    else:
+        model = load_model(path)
+        assert metrics["params"] == parameters(model)
+        x = (photos / 255 - model.card.mean) / model.card.std
+        with torch.inference_mode():
+            predicted = model(torch.from_numpy(x).float().permute(0, 3, 1, 2)).argmax(1).numpy()
+    if name == "factorized":
+        assert 0.99 * 256_779 < metrics["params"] <= 256_779
+    elif name != "final":  # the smallest that loses little, whichever that is
+        assert metrics["params"] == SIZES[name]
     right = int((predicted == labels).sum())
     low, high = wilson(right, len(labels))
     assert [metrics[k] for k in ("val_accuracy", "val_low", "val_high")] == pytest.approx(
@@ -128,20 +142,38 @@ def test_plots_hold_what_dvc_draws(clone):
     steps = clone.csv("plots/pruning.csv")
     columns = "series,rate,step,width,params,macs,val_accuracy,val_low,val_high,val_accuracy_before_finetune"
     assert list(steps) == columns.split(",")
-    assert list(steps["series"].unique()) == ["rate 0.95", "rate 0.9"]
-    assert list(steps[steps["rate"] == 0.95]["params"]) == [256_779, 236_066, 217_850, 200_354]
-    assert list(steps[steps["rate"] == 0.9]["params"]) == [256_779, 216_518]
+    assert list(steps["series"].unique()) == ["rate 0.95", "rate 0.9", "one shot", "from scratch"]
+    assert list(steps[steps["series"] == "rate 0.95"]["params"]) == [256_779, 236_066, 217_850, 200_354]
+    assert list(steps[steps["series"] == "rate 0.9"]["params"]) == [256_779, 216_518]
     training = clone.csv("plots/training.csv")
     assert list(training) == ["series", "epoch", "train_loss", "val_accuracy"]
-    assert training["series"].nunique() == 7
-    assert set(clone.csv("plots/tradeoff.csv")["series"]) == set(MODELS)
+    assert training["series"].nunique() == 10
+    tradeoff = clone.csv("plots/tradeoff.csv")
+    assert set(tradeoff["series"]) == set(MODELS)
+    assert tradeoff["frontier"].any()
+    assert not tradeoff["frontier"].all()
+    levels = clone.csv("plots/quantization.csv")
+    assert list(levels)[:4] == ["series", "bits", "size_kib", "val_accuracy"]
+    assert set(levels["bits"]) == {32, 16, 8, 6, 4, 3}
+    assert set(clone.csv("plots/sensitivity.csv")["series"]) == {f"block {i}" for i in range(3, 7)}
+    equal = clone.csv("plots/equal_size.csv")
+    assert len(equal) == 5
+    assert (equal["low"] <= equal["difference"]).all()
     assert list(clone.csv("plots/confusion.csv")) == ["actual", "predicted"]
     assert len(clone.csv("plots/confusion.csv")) == 33
-    assert (clone.folder / "plots/pruning.png").read_bytes().startswith(b"\x89PNG")
+    for picture in ("pruning", "tradeoff"):
+        assert (clone.folder / f"plots/{picture}.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_table_closes_the_run(clone):
-    for words in ("teacher pretrained", "11,182,155", "14.93 %", "original report"):
+    for words in (
+        "teacher pretrained",
+        "11,182,155",
+        "14.93 %",
+        "original report's",
+        "low rank",
+        "best here",
+    ):
         assert words in clone.first
 
 
@@ -159,7 +191,11 @@ def test_another_rate_reruns_only_what_shows_it(clone):
     clone("git", "switch", "-q", "-c", "other")
     text = clone("dvc", "exp", "run", "-S", "prune.rate=0.8")
     assert ran(text) == ["prune@0.8", "export_pruned", "evaluate", "report"]
-    assert list(clone.csv("plots/pruning.csv")["series"].unique()) == ["rate 0.95", "rate 0.9", "rate 0.8"]
+    assert list(clone.csv("plots/pruning.csv")["series"].unique())[:3] == [
+        "rate 0.95",
+        "rate 0.9",
+        "rate 0.8",
+    ]
     clone.commit("rate 0.8")
     difference = clone("dvc", "metrics", "diff", "main", "other")
     assert "metrics/pruned.json" in difference
@@ -167,6 +203,31 @@ def test_another_rate_reruns_only_what_shows_it(clone):
     clone("git", "switch", "-q", "main")
     clone("dvc", "checkout")
     assert ran(clone("dvc", "repro")) == []
+
+
+def test_other_bits_rerun_only_what_shows_them(clone):
+    text = clone("dvc", "exp", "run", "-S", "quantize.bits=4")
+    assert ran(text) == ["export_quantized", "evaluate", "report"]
+    whole, small = clone.json("metrics/student.json"), clone.json("metrics/quantized.json")
+    assert small["size_kib"] < whole["size_kib"] / 5
+    clone("git", "restore", ".")
+    clone("dvc", "checkout")
+
+
+def test_another_importance_reruns_only_what_it_decides(clone):
+    params = clone.folder / "params.yaml"
+    params.write_text(params.read_text().replace("importance: bn_gamma", "importance: l1"))
+    stages = {name.split("@")[0] for name in ran(clone("dvc", "repro", "--dry"))}
+    assert {"prune", "prune_control", "sensitivity", "evaluate", "report"} <= stages
+    assert not stages & {"distill", "quantize", "export_quantized", "factorize", "prune_once", "export_onnx"}
+    clone("git", "restore", ".")
+    assert ran(clone("dvc", "repro")) == []
+
+
+def test_the_final_network_classifies_photos(clone):
+    photos = sorted((clone.folder / "data/sample/evaluation").iterdir())[:2]
+    said = json.loads(clone("python", "-m", "stages.predict", "--json", *map(str, photos)))
+    assert len(said) == 2
 
 
 @pytest.mark.parametrize("rate", ["2", "fast"])

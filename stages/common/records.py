@@ -1,26 +1,9 @@
-"""The files that results are kept in: which networks there are, and CSV and JSON that repeat exactly."""
+"""CSV and JSON files that repeat exactly."""
 
 import json
 from pathlib import Path
 
 import pandas as pd
-
-MODELS = (  # every network there is, in the order of the report
-    "teacher_scratch",
-    "teacher_pretrained",
-    "cnn",
-    "cnn_pruned",
-    "student_scratch",
-    "student_distilled_scratch",
-    "student_distilled_pretrained",
-    "student",
-    "pruned",
-)
-
-
-def model_path(name: str) -> Path:
-    """The file of one of `MODELS`."""
-    return Path("models/pruned.safetensors") if name == "pruned" else Path(f"models/{name}/model.safetensors")
 
 
 def write_csv(path: Path | str, rows: pd.DataFrame) -> None:

@@ -1,12 +1,13 @@
-"""The table of results: every network beside the original report's figure."""
+"""The tables of results: every network, the methods at equal size, and speed."""
 
 import json
 from pathlib import Path
 
+import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from stages.common.records import MODELS
+from stages.common.networks import MODELS
 from stages.common.statistics import wilson
 
 ORIGINAL = {  # validation accuracy on Food-11 in the report that this project reproduces
@@ -18,50 +19,105 @@ ORIGINAL = {  # validation accuracy on Food-11 in the report that this project r
     "student_distilled_scratch": 0.8056,
     "student_distilled_pretrained": 0.8152,
 }
-HEADINGS = ["system", "parameters", "MACs", "KiB", "validation (95 %)", "test (95 %)", "original report"]
-NOTE = "The original report's figures are of Food-11, other photos at another size."
-LOG_WIDTH = 120  # characters, where there is no terminal to ask
+NOTE = "The column 'original' is the original report's figure on Food-11: other photos, at another size."
+LOG_WIDTH = 140  # characters, where there is no terminal to ask
+
+TEXT = {"system", "method", "network", "runtime", "verdict"}  # columns of words; the others are figures
+
+Rows = list[list[str]]  # headings, then a row a line
 
 
 def results() -> list[dict]:
     """One row a network: its metrics, its test accuracy (None where unlabelled) and the original's."""
     test = json.loads(Path("metrics/test.json").read_text())
     rows = []
-    for name in MODELS:
-        row = {"series": name, **json.loads(Path(f"metrics/{name}.json").read_text())}
-        row["test_accuracy"] = test.get(name)
+    for name, model in MODELS.items():
+        metrics = json.loads(Path(f"metrics/{name}.json").read_text())
+        row = {"series": name, "method": model.method, **metrics, "test_accuracy": test.get(name)}
         if name in test:
             row["test_low"], row["test_high"] = wilson(round(test[name] * test["n"]), test["n"])
         rows.append(row | {"original": ORIGINAL.get(name)})
     return rows
 
 
-def cells(row: dict) -> list[str]:
-    """A row of `results` as a person reads it, under `HEADINGS`."""
+def systems(rows: list[dict]) -> Rows:
+    """Every network beside the original report's figure."""
 
-    def percent(split: str) -> str:
+    def percent(row: dict, split: str) -> str:
         if row[f"{split}_accuracy"] is None:
             return "—"
         value, low, high = (100 * row[f"{split}_{part}"] for part in ("accuracy", "low", "high"))
         return f"{value:.1f} % ({low:.1f}-{high:.1f})"
 
-    original = f"{100 * row['original']:.2f} %" if row["original"] else "—"
-    costs = [f"{row['params']:,}", f"{row['macs'] / 1e6:,.1f} M", f"{row['size_kib']:,.0f}"]
-    return [row["series"].replace("_", " "), *costs, percent("val"), percent("test"), original]
+    headings = [
+        "system",
+        "method",
+        "parameters",
+        "MACs",
+        "KiB",
+        "validation (95 %)",
+        "test (95 %)",
+        "original",
+    ]
+    return [headings] + [
+        [
+            _words(row["series"]),
+            row["method"],
+            f"{row['params']:,}",
+            f"{row['macs'] / 1e6:,.1f} M",
+            f"{row['size_kib']:,.0f}",
+            percent(row, "val"),
+            percent(row, "test"),
+            f"{100 * row['original']:.2f} %" if row["original"] else "—",
+        ]
+        for row in rows
+    ]
 
 
-def markdown(rows: list[dict]) -> str:
-    """The table for a README."""
-    lines = [HEADINGS, ["---", *["---:"] * (len(HEADINGS) - 1)], *map(cells, rows)]
+def equal_size(rows: pd.DataFrame) -> Rows:
+    """The methods at equal size and their distance to the best of them; rows: plots/equal_size.csv."""
+    table = [["method", "network", "parameters", "KiB", "validation", "against the best (95 %)", "verdict"]]
+    for i, row in enumerate(rows.itertuples()):
+        difference, low, high = (100 * d for d in (row.difference, row.low, row.high))
+        costs = [f"{row.params:,}", f"{row.size_kib:,.0f}", f"{100 * row.val_accuracy:.1f} %"]
+        against = [f"{difference:+.1f} ({low:+.1f} to {high:+.1f})", "loses" if high < 0 else "not decided"]
+        table.append([row.method, _words(row.series), *costs, *(against if i else ["—", "best here"])])
+    return table
+
+
+def speed(latency: pd.DataFrame) -> Rows:
+    """How long a network takes, against the teacher in PyTorch; latency: plots/latency.csv."""
+    headings = ["network", "runtime", "threads", "photos", "ms (10-90 %)", "times faster", "times smaller"]
+    return [headings] + [
+        [
+            _words(row.series),
+            row.runtime,
+            str(row.threads),
+            str(row.batch),
+            f"{row.ms:.2f} ({row.ms_p10:.2f}-{row.ms_p90:.2f})",
+            f"{row.times_faster:.1f}",
+            f"{row.times_smaller:.0f}",
+        ]
+        for row in latency.itertuples()
+    ]
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def markdown(rows: Rows) -> str:
+    """A table for a README."""
+    lines = [rows[0], ["---" if heading in TEXT else "---:" for heading in rows[0]], *rows[1:]]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def show(rows: list[dict]) -> None:
-    """The table in the terminal."""
-    table = Table(*HEADINGS, caption=NOTE)
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for row in rows:
-        table.add_row(*cells(row))
+def show(rows: Rows, title: str, caption: str = "") -> None:
+    """A table in the terminal."""
+    table = Table(*rows[0], title=title, caption=caption or None)
+    for column in table.columns:
+        column.justify = "left" if column.header in TEXT else "right"
+    for row in rows[1:]:
+        table.add_row(*row)
     console = Console()
     (console if console.is_terminal else Console(width=LOG_WIDTH)).print(table)
