@@ -25,7 +25,7 @@ FILES = {  # (network, its form and runtime): every one takes photos as bytes
     ("final", "onnxruntime"): Path("models/final/model.onnx"),
 }
 BATCHES = (1, 32)
-SECONDS = 3.0  # for each number of threads and batch size
+SECONDS = 1.5  # for each number of threads and batch size
 
 
 def opened(path: Path, threads: int, photos: np.ndarray) -> Callable[[], object]:

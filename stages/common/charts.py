@@ -28,7 +28,6 @@ def pruning_chart(path: Path | str, steps: pd.DataFrame) -> None:
         else:
             axes.fill_between(x, rows["val_low"], rows["val_high"], color=colour, alpha=0.13, linewidth=0)
             axes.plot(x, y, "o-", color=colour, markersize=4, label=series)
-        if cut.notna().any():
             cut = cut[rows["step"] > 0]
             label = f"{series}, before fine-tuning"
             axes.plot(x[cut.index], cut, "x", color=colour, alpha=0.6, markersize=5, label=label)
