@@ -60,7 +60,10 @@ def test_rounding_what_is_rounded_changes_nothing(bits):
 @pytest.mark.parametrize("bits", BITS)
 def test_constants_come_back(bits):
     w = torch.tensor([[0.0, 0.0], [0.7, 0.7], [-3.0, -3.0], [1e-30, 0.0]])
-    torch.testing.assert_close(dequantize(*quantize(w, bits)), w, rtol=1e-5, atol=0)
+    codes, scale = quantize(w, bits)
+    assert codes.abs().max() <= largest(bits)
+    assert (scale > 0).all()
+    torch.testing.assert_close(dequantize(codes, scale), w, rtol=1e-5, atol=0)
     one = torch.tensor([[2.5]])
     torch.testing.assert_close(dequantize(*quantize(one, bits)), one)
 
