@@ -74,7 +74,7 @@ def main() -> None:
     best = json.loads(Path("metrics/student.json").read_text())
     floor = best["val_accuracy"] - params.export.max_drop / 100
     work = FOLDER / "work"
-    work.mkdir(parents=True)
+    work.mkdir(parents=True, exist_ok=True)
     for path, model, width, form in candidates(work, floor, photos):
         metrics = measured(path, model, validation)
         progress.say(f"width {width:.3f} {form}: {metrics['val_accuracy']:.4f}, at least {floor:.4f} wanted")
