@@ -218,9 +218,9 @@ def test_another_importance_reruns_only_what_it_decides(clone):
     params = clone.folder / "params.yaml"
     params.write_text(params.read_text().replace("importance: bn_gamma", "importance: l1"))
     stages = {name.split("@")[0] for name in ran(clone("dvc", "repro", "--dry"))}
-    assert {"prune", "prune_control", "sensitivity", "evaluate", "report"} <= stages
-    assert not stages & {"distill", "quantize", "export_quantized", "factorize", "prune_once", "export_onnx"}
     clone("git", "restore", ".")
+    # A dry run does not follow what the outputs of these will change.
+    assert stages == {"prune", "prune_control", "sensitivity"}
     assert ran(clone("dvc", "repro")) == []
 
 
