@@ -22,7 +22,8 @@ def filled(text: str) -> str:
     speed = tables.markdown(tables.speed(pd.read_csv("plots/latency.csv").query("threads == 1")))
     block = (
         f"{systems}\n{tables.NOTE}\n"
-        f"\nThe methods at equal size, about 256 k parameters or their bytes:\n\n{equal}"
+        "\nThe methods at equal size: about 256 k parameters or their bytes, then the pruned student and\n"
+        f"its controls. Differences are of the same validation photos.\n\n{equal}"
         "\nSpeed on one thread of the machine that made these results (all threads: `plots/latency.csv`):\n"
         f"\n{speed}"
     )

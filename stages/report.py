@@ -12,8 +12,11 @@ from stages.common.records import write_csv
 from stages.common.statistics import paired_difference
 
 REFERENCE_RATES = ("0.95", "0.9")
-# One network a method, each of about 256 k parameters, or of the bytes that so many take.
-EQUAL_SIZE = ("student_scratch", "student", "cnn_pruned", "factorized", "cnn_quantized")
+EQUAL_SIZE = {
+    # One network a method, each of about 256 k parameters, or of the bytes that so many take.
+    "size of the student": ("student_scratch", "student", "cnn_pruned", "factorized", "cnn_quantized"),
+    "size of the pruned student": ("pruned", "pruned_one_shot", "pruned_from_scratch"),
+}
 CONTROLS = {"pruned_one_shot": "one shot", "pruned_from_scratch": "from scratch"}
 PLOTS = Path("plots")
 INTERVAL = ["val_accuracy", "val_low", "val_high"]
@@ -70,14 +73,16 @@ def equal_size_rows(tradeoff: pd.DataFrame, predictions: pd.DataFrame) -> pd.Dat
 
     predictions: a column `label` and one a network, a photo a row.
     """
-    rows = tradeoff[tradeoff["series"].isin(EQUAL_SIZE)].sort_values("val_accuracy", ascending=False)
-    right = {name: (predictions[name] == predictions["label"]).to_numpy() for name in EQUAL_SIZE}
-    best = rows["series"].iloc[0]
-    differences = [paired_difference(right[name], right[best]) for name in rows["series"]]
-    rows = rows[["series", "method", "params", "macs", "size_kib", "val_accuracy"]]
-    return rows.assign(
-        **dict(zip(("difference", "low", "high"), zip(*differences, strict=True), strict=True))
-    )
+    tables = []
+    for size, names in EQUAL_SIZE.items():
+        rows = tradeoff[tradeoff["series"].isin(names)].sort_values("val_accuracy", ascending=False)
+        rows = rows[["series", "method", "params", "macs", "size_kib", "val_accuracy"]]
+        rows.insert(0, "size", size)
+        right = {name: (predictions[name] == predictions["label"]).to_numpy() for name in names}
+        against = [paired_difference(right[name], right[rows["series"].iloc[0]]) for name in rows["series"]]
+        rows[["difference", "low", "high"]] = against
+        tables.append(rows)
+    return pd.concat(tables)
 
 
 def main() -> None:

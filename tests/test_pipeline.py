@@ -157,7 +157,8 @@ def test_plots_hold_what_dvc_draws(clone):
     assert set(levels["bits"]) == {32, 16, 8, 6, 4, 3}
     assert set(clone.csv("plots/sensitivity.csv")["series"]) == {f"block {i}" for i in range(3, 7)}
     equal = clone.csv("plots/equal_size.csv")
-    assert len(equal) == 5
+    assert len(equal) == 8
+    assert (equal.groupby("size")["difference"].max() == 0).all()
     assert (equal["low"] <= equal["difference"]).all()
     assert list(clone.csv("plots/confusion.csv")) == ["actual", "predicted"]
     assert len(clone.csv("plots/confusion.csv")) == 33
@@ -172,7 +173,7 @@ def test_the_table_closes_the_run(clone):
         "14.93 %",
         "original report's",
         "low rank",
-        "best here",
+        "best of its size",
     ):
         assert words in clone.first
 

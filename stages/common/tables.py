@@ -76,12 +76,15 @@ def systems(rows: list[dict]) -> Rows:
 
 def equal_size(rows: pd.DataFrame) -> Rows:
     """The methods at equal size and their distance to the best of them; rows: plots/equal_size.csv."""
-    table = [["method", "network", "parameters", "KiB", "validation", "against the best (95 %)", "verdict"]]
-    for i, row in enumerate(rows.itertuples()):
-        difference, low, high = (100 * d for d in (row.difference, row.low, row.high))
-        costs = [f"{row.params:,}", f"{row.size_kib:,.0f}", f"{100 * row.val_accuracy:.1f} %"]
-        against = [f"{difference:+.1f} ({low:+.1f} to {high:+.1f})", "loses" if high < 0 else "not decided"]
-        table.append([row.method, _words(row.series), *costs, *(against if i else ["—", "best here"])])
+    table = [["network", "method", "parameters", "KiB", "validation", "against the best (95 %)", "verdict"]]
+    for _, group in rows.groupby("size", sort=False):
+        for i, row in enumerate(group.itertuples()):
+            difference, low, high = (100 * d for d in (row.difference, row.low, row.high))
+            costs = [f"{row.params:,}", f"{row.size_kib:,.0f}", f"{100 * row.val_accuracy:.1f} %"]
+            verdict = "loses" if high < 0 else "not decided"
+            against = [f"{difference:+.1f} ({low:+.1f} to {high:+.1f})", verdict]
+            best = ["—", "best of its size"]
+            table.append([_words(row.series), row.method, *costs, *(against if i else best)])
     return table
 
 
