@@ -87,13 +87,11 @@ def printable(name: str) -> str:
 
 
 def table(rows: list[tuple[str, list[tuple[str, float]]]]) -> Table:
-    shown = Table("photo", title=None)
+    """The most probable classes of each photo; rows: (name, [(class, probability), ...])."""
+    shown = Table("photo", *(f"{i + 1}." for i in range(len(rows[0][1]))))
     shown.columns[0].overflow = "fold"
-    for i in range(len(rows[0][1])):
-        shown.add_column("class" if i == 0 else f"{i + 1}.")
-        shown.add_column("", justify="right")
     for name, best in rows:
-        cells = [cell for cls, share in best for cell in (cls, f"{100 * share:.1f} %")]
+        cells = [f"{cls} {share:.0%}" for cls, share in best]
         shown.add_row(*(Text(cell) for cell in (printable(name), *cells)))
     return shown
 
