@@ -6,10 +6,10 @@ from pathlib import Path
 import pandas as pd
 
 from stages.common import charts, errors, tables
+from stages.common.comparison import paired_difference
 from stages.common.frontier import on_frontier
 from stages.common.networks import MODELS
 from stages.common.records import write_csv
-from stages.common.statistics import paired_difference
 
 REFERENCE_RATES = ("0.95", "0.9")
 EQUAL_SIZE = {

@@ -97,6 +97,10 @@ class Export(Section):
     max_drop: float = Field(ge=0, le=100)  # points under the best student that models/final may lose
 
 
+class Report(Section):
+    embed_photos: bool  # thumbnails on the page, where the photos are not the drawn sample
+
+
 class Params(Section):
     seed: int = Field(ge=0, lt=2**32)
     sample: Sample
@@ -112,6 +116,7 @@ class Params(Section):
     quantize: Quantize
     factorize: Factorize
     export: Export
+    report: Report
 
 
 class _Loader(yaml.SafeLoader):

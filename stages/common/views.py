@@ -6,14 +6,11 @@ student see the same image (Beyer et al. 2022), and a resumed run repeats the ru
 """
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-
-if TYPE_CHECKING:
-    pass
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 SPARE = 8  # random numbers an image
