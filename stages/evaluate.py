@@ -1,43 +1,52 @@
-"""evaluate: every network on the test photos, which no other stage reads, and each one's answers."""
+"""evaluate: every network's answers to the validation and the test photos, which no other stage reads."""
+
+from pathlib import Path
 
 import numpy as np
-import pandas as pd
+import torch
 
 from stages.common import errors, progress
 from stages.common.checkpoint import load_model
 from stages.common.dataset import open_split
 from stages.common.examples import PREPARED, Data, open_data
-from stages.common.networks import MODELS, Model
+from stages.common.networks import MODELS, REFERENCE_RATES, steps_of
 from stages.common.onnx_runtime import OnnxModel
 from stages.common.params import read
-from stages.common.records import write_csv, write_json
+from stages.common.predictions import SPLITS, Predictions, read_names, write_predictions
+from stages.common.records import write_json
 from stages.common.training import predict
 
 
-def answers(model: Model, data: Data, splits: list[str]) -> dict[str, np.ndarray]:
-    """The class that a network gives each photo of each split: (N,) int64."""
-    if model.path.suffix == ".onnx":
-        runtime = OnnxModel(model.path)
-        return {s: runtime.predict(open_split(data.directory, s).images).argmax(1) for s in splits}
-    network = load_model(model.path, data.device)
-    return {s: predict(network, data.split(s)).argmax(1).numpy() for s in splits}
+def probabilities(path: Path, data: Data, splits: list[str]) -> dict[str, np.ndarray]:
+    """What the network in a file gives each class of each photo of each split: (N, classes) float32."""
+    if path.suffix == ".onnx":
+        runtime = OnnxModel(path)
+        logits = {s: torch.from_numpy(runtime.predict(open_split(data.directory, s).images)) for s in splits}
+    else:
+        network = load_model(path, data.device)
+        logits = {s: predict(network, data.split(s)) for s in splits}
+    return {s: logits[s].cpu().double().softmax(1).float().numpy() for s in splits}
 
 
 def main() -> None:
     params = read("seed", "augment")
     data = open_data(params.augment, params.seed)
-    photos = pd.read_csv(PREPARED / "files.csv")
-    said = {s: photos[photos["split"] == s].reset_index(drop=True) for s in ("validation", "test")}
-    splits = [s for s in said if len(said[s])]
-    labelled = said["test"]["label"] >= 0
-    accuracy = {"n": int(labelled.sum())}
-    for name in progress.track(MODELS, "evaluate", len(MODELS), "models"):
-        for split, classes in answers(MODELS[name], data, splits).items():
-            said[split][name] = classes
-        if labelled.any():
-            accuracy[name] = float((said["test"][name] == said["test"]["label"])[labelled].mean())
+    photos = read_names(PREPARED / "files.csv").astype({"label": int})
+    photos = {s: photos[photos["split"] == s] for s in SPLITS}
+    splits = [s for s in SPLITS if len(photos[s])]
+    paths = {name: model.path for name, model in MODELS.items()}
+    for rate in REFERENCE_RATES:
+        paths |= {f"steps/{rate}/{path.stem}": path for path in steps_of(rate)}
+    accuracy = {"n": int((photos["test"]["label"] >= 0).sum())}
+    for name, path in progress.track(paths.items(), "evaluate", len(paths), "models"):
+        said = {
+            split: Predictions(photos[split]["file"].to_numpy(), photos[split]["label"].to_numpy(), p)
+            for split, p in probabilities(path, data, splits).items()
+        }
+        write_predictions(name, data.classes, said)
+        if name in MODELS and accuracy["n"]:
+            accuracy[name] = float(said["test"].labelled().right.mean())
     write_json("metrics/test.json", accuracy)
-    write_csv("data/predictions.csv", pd.concat(said.values()))
 
 
 if __name__ == "__main__":

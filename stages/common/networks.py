@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import NamedTuple
 
+REFERENCE_RATES = ("0.95", "0.9")  # the pruning rates that always run, beside prune.rate
+
 
 class Model(NamedTuple):
     """A network of the report."""
@@ -34,3 +36,8 @@ MODELS = {  # every network there is, in the order of the report
     "onnx_int8": Model(Path("models/onnx/student_int8.onnx"), "design, distillation, quantization"),
     "final": Model(Path("models/final/model.onnx"), "design, distillation, pruning, quantization"),
 }
+
+
+def steps_of(rate: str) -> list[Path]:
+    """The files of a pruning rate, a step each, the unpruned network first."""
+    return sorted(Path(f"models/pruned/{rate}").glob("step_*.safetensors"))
