@@ -3,7 +3,7 @@ PYTHON ?= python3
 # The stages are run as `python`, so the environment's programs come first.
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 
-.PHONY: setup repro test readme
+.PHONY: setup repro test readme seeds
 
 setup: .venv/installed .dvc/plots/page.html
 
@@ -14,6 +14,13 @@ test: setup
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) python -m pytest
+
+# One experiment a seed, those that are missing; then the table over all of them, in the page too.
+SEEDS ?= 0,1,2
+JOBS ?= 1
+seeds: repro
+	$(RUN) python -m stages.seeds --run $(SEEDS) --jobs $(JOBS)
+	$(RUN) dvc repro report
 
 # The README's table, from the committed results.
 readme: setup

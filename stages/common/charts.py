@@ -53,6 +53,35 @@ def tradeoff_chart(path: Path | str, networks: pd.DataFrame) -> None:
     _finish(figure, axes, path, "KiB (log)", "Accuracy against the size of the file")
 
 
+VERDICTS = {"holds": "#2e8b57", "does not": "#d1495b", "not decided": "#8a8a8a"}
+
+
+def seeds_chart(path: Path | str, claims: pd.DataFrame) -> None:
+    """A line a claim: a dot for each seed, a diamond at the mean, its 95 % interval, the verdict's colour.
+
+    claims: plots/seeds.csv.
+    """
+    figure, axes = plt.subplots(figsize=(9, 0.42 * len(claims) + 1.4), dpi=120, layout="constrained")
+    axes.axvline(0, color="#555555", linewidth=1)
+    for y, row in enumerate(claims.itertuples()):
+        colour = VERDICTS[row.verdict]
+        each = [100 * float(value) for value in row.each.split()]
+        axes.plot(each, [y] * len(each), "o", color=colour, alpha=0.4, markersize=4, zorder=2)
+        if row.n > 1:
+            axes.plot([100 * row.low, 100 * row.high], [y, y], "-", color=colour, linewidth=2)
+        axes.plot(100 * row.difference, y, "D", color=colour, markersize=6)
+    axes.set_yticks(range(len(claims)), claims["claim"])
+    axes.invert_yaxis()
+    for verdict, colour in VERDICTS.items():
+        axes.plot([], [], "D-", color=colour, label=verdict if verdict != "does not" else "does not hold")
+    axes.set_xlabel("points of validation accuracy in the claim's favour")
+    axes.grid(axis="x", alpha=0.25)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    figure.legend(frameon=False, loc="outside lower center", ncols=3)
+    figure.savefig(path, metadata={"Software": None})
+    plt.close(figure)
+
+
 def _name(axes: Axes, networks: pd.DataFrame) -> None:
     """Each network's name to the right of its point; names at about one size move apart."""
     low, high = axes.get_ylim()
