@@ -41,6 +41,8 @@ def modules(stage: Path) -> set[str]:
         path = todo.pop()
         seen.add(path)
         todo |= imports(path) - seen
+    # A module's other files have its name: page.py reads page.html.
+    seen |= {other for path in seen for other in path.parent.glob(f"{path.stem}.*")}
     return {path.relative_to(ROOT).as_posix() for path in seen}
 
 

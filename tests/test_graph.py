@@ -4,10 +4,12 @@ import re
 import subprocess
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
 from stages import readme
+from stages.common.identity import identity
 from stages.common.params import Params
 from tests.graph import ROOT, imports, modules, parameters
 
@@ -90,6 +92,12 @@ def test_the_committed_results_are_of_the_committed_code():
     )
     assert done.returncode == 0, done.stderr
     assert "Running stage" not in done.stdout
+
+
+def test_the_committed_seeds_are_of_the_committed_code():
+    rows = pd.read_csv(ROOT / "plots/seeds.csv", dtype={"identity": str})
+    read = lambda path: (ROOT / path).read_bytes()  # noqa: E731
+    assert set(rows["identity"]) == {identity(read)}, "run `make seeds`"
 
 
 def test_the_readme_shows_the_committed_results():

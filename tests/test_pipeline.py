@@ -1,5 +1,6 @@
 """The whole graph, as a user runs it: in a clone, through DVC, at tiny settings."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -15,7 +16,9 @@ from stages.common.checkpoint import load_model
 from stages.common.cost import parameters
 from stages.common.networks import MODELS
 from stages.common.onnx_runtime import OnnxModel
+from stages.common.predictions import Predictions, read_predictions
 from stages.common.statistics import wilson
+from tests.browser import opened
 from tests.graph import ROOT
 
 KEYS = {"val_accuracy", "val_low", "val_high", "params", "macs", "size_kib"}
@@ -49,7 +52,10 @@ class Clone:
             cwd=ROOT, capture_output=True, text=True, check=True,
         )  # fmt: skip
         for name in listed.stdout.splitlines():
-            if (ROOT / name).is_file() and name != "dvc.lock" and not name.startswith(("metrics/", "plots/")):
+            result = name.startswith(("metrics/", "plots/")) and not name.startswith(
+                ("plots/seeds", "plots/.git")
+            )
+            if (ROOT / name).is_file() and name != "dvc.lock" and not result:
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / name, folder / name)
         shutil.copy(ROOT / "tests/tiny.yaml", folder / "params.yaml")
@@ -92,7 +98,7 @@ def clone(tmp_path_factory) -> Clone:
 
 
 def test_every_stage_ran_and_git_and_dvc_are_satisfied(clone):
-    assert len(ran(clone.first)) == 28  # the rate 0.9 comes twice and makes one stage
+    assert len(ran(clone.first)) == 29  # the rate 0.9 comes twice and makes one stage
     assert clone("git", "status", "--porcelain") == ""
     assert ran(clone("dvc", "repro")) == []
 
@@ -130,12 +136,74 @@ def test_the_student_is_the_better_distilled_one(clone):
 
 
 def test_test_accuracy_is_of_the_test_photos(clone):
-    test, said = clone.json("metrics/test.json"), clone.csv("data/predictions.csv")
-    said = said[said["split"] == "test"]
-    assert test["n"] == len(said) == 33
+    test = clone.json("metrics/test.json")
+    assert test["n"] == 33
     assert test.keys() == {"n", *MODELS}
     for name in MODELS:
-        assert test[name] == pytest.approx((said[name] == said["label"]).mean(), abs=1e-6)
+        said = answers(clone, name, "test")
+        assert len(said.labels) == 33
+        assert test[name] == pytest.approx(said.right.mean(), abs=1e-6)
+
+
+def answers(clone, name: str, split: str = "validation") -> Predictions:
+    with contextlib.chdir(clone.folder):
+        return read_predictions(name, split)
+
+
+def test_predictions_are_of_every_network_and_agree_with_its_metrics(clone):
+    for name in MODELS:
+        said = answers(clone, name)
+        assert said.right.mean() == pytest.approx(
+            clone.json(f"metrics/{name}.json")["val_accuracy"], abs=1e-6
+        )
+        assert said.probabilities.sum(1) == pytest.approx(np.ones(33), abs=1e-5)
+    steps = clone.csv("models/pruned/0.95/steps.csv")
+    for step, accuracy in zip(steps["step"], steps["val_accuracy"], strict=True):
+        right = answers(clone, f"steps/0.95/step_{step:02}").right
+        assert right.mean() == pytest.approx(accuracy, abs=1e-6)
+
+
+def test_claims_follow_from_the_predictions(clone):
+    table = clone.csv("plots/claims.csv")
+    assert list(table)[:6] == ["claim", "difference", "low", "high", "n", "verdict"]
+    assert len(table) == 13
+    verdicts = np.where(table["low"] > 0, "holds", np.where(table["high"] < 0, "does not", "not decided"))
+    assert list(table["verdict"]) == list(verdicts)
+    row = table.set_index("claim").loc["Pretraining helps the teacher"]
+    better, worse = answers(clone, "teacher_pretrained").right, answers(clone, "teacher_scratch").right
+    assert row["difference"] == pytest.approx(better.mean() - worse.mean(), abs=1e-6)
+    assert (row["n"], row["test_n"]) == (33, 33)
+
+
+def test_the_page_opens_without_internet_and_shows_everything(clone):
+    """In Chromium nothing is asked for, nothing fails, every chart is drawn and every photo loaded."""
+    seen = opened(clone.folder / "plots/report.html", clone.folder.parent)
+    assert seen["problems"] == []
+    assert seen["requests"] == []
+    assert len(seen["charts"]) == 10
+    assert {name: marks for name, marks in seen["charts"].items() if marks < 5} == {}
+    assert len(seen["images"]) > 100
+    assert all(seen["images"])
+    assert seen["unnamed"] == 0
+    assert seen["wide"] <= seen["window"]  # nothing sticks out on a phone
+    for words in ("Small pruning steps", "14.93 %", "make seeds", "One run", "code, parameters"):
+        assert words in seen["text"]
+
+
+def test_the_page_holds_no_photos_of_users(clone):
+    """The same photos by another path are a user's: the page names them and does not hold them."""
+    shutil.copytree(clone.folder, clone.folder.parent / "own", symlinks=True)
+    own = clone.folder.parent / "own"
+    shutil.copytree(own / "data/sample", own / "data/mine")
+    params = own / "params.yaml"
+    page = own / "plots/report.html"
+    for embed in (False, True):
+        text = params.read_text().replace("source: data/sample", "source: data/mine")
+        params.write_text(text.replace("embed_photos: false", f"embed_photos: {str(embed).lower()}"))
+        subprocess.run(["python", "-m", "stages.report"], cwd=own, check=True, capture_output=True)
+        held = page.read_text(encoding="utf-8").count("data:image/jpeg")
+        assert (held > 0) == embed
+        assert "validation/0_" in page.read_text(encoding="utf-8")
 
 
 def test_plots_hold_what_dvc_draws(clone):
@@ -160,6 +228,11 @@ def test_plots_hold_what_dvc_draws(clone):
     assert len(equal) == 8
     assert (equal.groupby("size")["difference"].max() == 0).all()
     assert (equal["low"] <= equal["difference"]).all()
+    assert len(clone.csv("plots/classes.csv")) == 4 * 11
+    assert clone.csv("plots/reliability.csv").groupby("series")["n"].sum().eq(33).all()
+    flips = clone.csv("data/flips.csv")
+    lost = flips.query("before == 'student' and after == 'pruned' and change == 'lost'")
+    assert len(lost) == (answers(clone, "student").right & ~answers(clone, "pruned").right).sum()
     assert list(clone.csv("plots/confusion.csv")) == ["actual", "predicted"]
     assert len(clone.csv("plots/confusion.csv")) == 33
     for picture in ("pruning", "tradeoff"):
@@ -208,7 +281,7 @@ def test_another_rate_reruns_only_what_shows_it(clone):
 
 def test_other_bits_rerun_only_what_shows_them(clone):
     text = clone("dvc", "exp", "run", "-S", "quantize.bits=4")
-    assert ran(text) == ["export_quantized", "evaluate", "report"]
+    assert ran(text) == ["export_quantized", "evaluate", "claims", "report"]
     whole, small = clone.json("metrics/student.json"), clone.json("metrics/quantized.json")
     assert small["size_kib"] < whole["size_kib"] / 5
     clone("git", "restore", ".")

@@ -1,6 +1,7 @@
 """The tables of results: every network, the methods at equal size, and speed."""
 
 import json
+import math
 from pathlib import Path
 
 import pandas as pd
@@ -22,7 +23,27 @@ ORIGINAL = {  # validation accuracy on Food-11 in the report that this project r
 NOTE = "The column 'original' is the original report's figure on Food-11: other photos, at another size."
 LOG_WIDTH = 140  # characters, where there is no terminal to ask
 
-TEXT = {"system", "method", "network", "runtime", "verdict"}  # columns of words; the others are figures
+CLAIMS_NOTE = (
+    "Points of accuracy in the claim's favour: the difference of two networks on the same photos, plus what "
+    "the claim allows. A verdict follows from the interval; of 20 intervals about one misses."
+)
+SEEDS_NOTE = (
+    "Mean over the seeds in the claim's favour, with Student's t interval; every stage ran anew for each."
+)
+
+TEXT = {
+    "system",
+    "method",
+    "network",
+    "runtime",
+    "verdict",
+    "claim",
+    "becomes",
+    "fact",
+    "value",
+    "file",
+    "reason",
+}  # columns of words; the others are figures
 
 Rows = list[list[str]]  # headings, then a row a line
 
@@ -79,10 +100,9 @@ def equal_size(rows: pd.DataFrame) -> Rows:
     table = [["network", "method", "parameters", "KiB", "validation", "against the best (95 %)", "verdict"]]
     for _, group in rows.groupby("size", sort=False):
         for i, row in enumerate(group.itertuples()):
-            difference, low, high = (100 * d for d in (row.difference, row.low, row.high))
             costs = [f"{row.params:,}", f"{row.size_kib:,.0f}", f"{100 * row.val_accuracy:.1f} %"]
-            verdict = "loses" if high < 0 else "not decided"
-            against = [f"{difference:+.1f} ({low:+.1f} to {high:+.1f})", verdict]
+            verdict = "loses" if row.high < 0 else "not decided"
+            against = [points(row.difference, row.low, row.high), verdict]
             best = ["—", "best of its size"]
             table.append([_words(row.series), row.method, *costs, *(against if i else best)])
     return table
@@ -103,6 +123,70 @@ def speed(latency: pd.DataFrame) -> Rows:
         ]
         for row in latency.itertuples()
     ]
+
+
+def claims(rows: pd.DataFrame) -> Rows:
+    """What one run says of each claim; rows: plots/claims.csv."""
+    test = "test_difference" in rows
+    table = [
+        ["claim", "validation (95 %)", "verdict", "photos to decide", *["test (95 %)", "verdict"][: 2 * test]]
+    ]
+    for row in rows.itertuples():
+        needed = count(row.decides_at) if row.verdict == "not decided" else "—"
+        line = [row.claim, points(row.difference, row.low, row.high), _verdict(row.verdict), needed]
+        if test:
+            line += [points(row.test_difference, row.test_low, row.test_high), _verdict(row.test_verdict)]
+        table.append(line)
+    return table
+
+
+def seeds(rows: pd.DataFrame) -> Rows:
+    """What several seeds say of each claim; rows: plots/seeds.csv."""
+    table = [["claim", "mean (95 %)", "deviation", "seeds", "verdict", "seeds to decide"]]
+    for row in rows.itertuples():
+        interval = points(row.difference, row.low, row.high)
+        needed = count(row.decides_at) if row.verdict == "not decided" else "—"
+        deviation = f"{100 * row.deviation:.1f}"
+        table.append([row.claim, interval, deviation, str(row.n), _verdict(row.verdict), needed])
+    return table
+
+
+def seed_networks(rows: pd.DataFrame) -> Rows:
+    """Every network over several seeds; rows: plots/seeds_networks.csv."""
+    table = [["network", "seeds", "validation", "test"]]
+    for row in rows.itertuples():
+        cells = []
+        for mean, deviation in (
+            (row.val_accuracy, row.val_deviation),
+            (row.test_accuracy, row.test_deviation),
+        ):
+            cells.append("—" if pd.isna(mean) else f"{100 * mean:.1f} ± {100 * deviation:.1f} %")
+        table.append([_words(row.series), str(row.n), *cells])
+    return table
+
+
+def points(difference: float, low: float, high: float) -> str:
+    """A difference in points with its interval."""
+    if pd.isna(low):
+        return f"{signed(difference)} (no interval)"
+    return f"{signed(difference)} ({signed(low)} to {signed(high)})"
+
+
+def signed(value: float) -> str:
+    """A fraction in points, with its sign."""
+    return f"{100 * value:+.1f}".replace("-", "−")
+
+
+def count(needed: float) -> str:
+    """How many photos or seeds would decide, in two digits: 2,747 is "2,800"; "too many" for NaN."""
+    if pd.isna(needed):
+        return "too many"
+    unit = 10 ** max(len(str(int(needed))) - 2, 0)
+    return f"{math.ceil(needed / unit) * unit:,}"
+
+
+def _verdict(verdict: str) -> str:
+    return "does not hold" if verdict == "does not" else verdict
 
 
 def _words(name: str) -> str:
