@@ -28,7 +28,8 @@ CLAIMS_NOTE = (
     "the claim allows. A verdict follows from the interval; of 20 intervals about one misses."
 )
 SEEDS_NOTE = (
-    "Mean over the seeds in the claim's favour, with Student's t interval; every stage ran anew for each."
+    "Mean over the seeds in the claim's favour, with Student's t interval; every stage ran anew for each. "
+    "Where photos are the same for every seed, the interval holds the chance of training alone."
 )
 
 TEXT = {
