@@ -183,6 +183,9 @@ def test_edited_code_and_parameters_are_named():
     files["stages/prune.py"] = "cut deeper"
     with pytest.raises(UserError, match=r"stages/prune\.py: is not what prune@0\.95? ran with"):
         require_current(reader(files))
+    del files["stages/prune.py"]
+    with pytest.raises(UserError, match=r"stages/prune\.py: is not what"):
+        require_current(reader(files))
     files = tree()
     files["params.yaml"]["prune"]["fit"]["epochs"] = 5
     with pytest.raises(UserError, match=r"params\.yaml: prune\.fit is not what prune@0\.95? ran with"):

@@ -56,6 +56,12 @@ def test_a_claim_over_seeds_by_hand():
     assert (row["seeds"], row["each"], row["identity"]) == ("0 1 2", "0.030000 0.010000 0.020000", "abc")
 
 
+def test_a_claim_that_a_seed_does_not_judge_is_left_out():
+    first, second = runs([0.03, 0.01])
+    first.claims["Only here"] = 0.5
+    assert list(claims_over([first, second])["claim"]) == ["It helps"]
+
+
 def test_accuracies_over_seeds_by_hand():
     table = networks_over(runs([0.03, 0.01, 0.02])).set_index("series")
     assert table.loc["student", "val_accuracy"] == pytest.approx(0.52)

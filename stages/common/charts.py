@@ -67,8 +67,7 @@ def seeds_chart(path: Path | str, claims: pd.DataFrame) -> None:
         colour = VERDICTS[row.verdict]
         each = [100 * float(value) for value in row.each.split()]
         axes.plot(each, [y] * len(each), "o", color=colour, alpha=0.4, markersize=4, zorder=2)
-        if row.n > 1:
-            axes.plot([100 * row.low, 100 * row.high], [y, y], "-", color=colour, linewidth=2)
+        axes.plot([100 * row.low, 100 * row.high], [y, y], "-", color=colour, linewidth=2)
         axes.plot(100 * row.difference, y, "D", color=colour, markersize=6)
     axes.set_yticks(range(len(claims)), claims["claim"])
     axes.invert_yaxis()

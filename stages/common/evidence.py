@@ -81,9 +81,7 @@ def _summary(name: str, rows: pd.DataFrame) -> str:
         wrong = rows[rows["actual"] != rows["predicted"]]
         text = f"{right:.1%} of {len(rows)} photos lie on the diagonal."
         if len(wrong):
-            (actual, predicted), count = (
-                wrong.value_counts(["actual", "predicted"]).head(1).items().__next__()
-            )
+            (actual, predicted), count = next(wrong.value_counts(["actual", "predicted"]).items())
             text += f" Most often confused: {actual} taken for {predicted}, {count} times."
         return text
     value = next(c for c in ("difference", "ms", "accuracy", "val_accuracy") if c in rows)
@@ -113,7 +111,9 @@ def _cell(value) -> str:
 def claims() -> list[dict]:
     """plots/claims.csv, with `needed` in words."""
     rows = pd.read_csv("plots/claims.csv")
-    return [row | {"needed": _needed(row)} for row in rows.to_dict("records")]
+    return [
+        row | {"needed": tables.needed(row["verdict"], row["decides_at"])} for row in rows.to_dict("records")
+    ]
 
 
 def seeds() -> tuple[list[dict], list[list[str]]]:
@@ -126,15 +126,12 @@ def seeds() -> tuple[list[dict], list[list[str]]]:
         return [], []
     shown = []
     for row in rows.to_dict("records"):
-        row |= {"needed": _needed(row), "deviation": f"{100 * row['deviation']:.1f}"}
+        row |= {
+            "needed": tables.needed(row["verdict"], row["decides_at"]),
+            "deviation": f"{100 * row['deviation']:.1f}",
+        }
         shown.append(row)
     return shown, tables.seed_networks(pd.read_csv("plots/seeds_networks.csv"))
-
-
-def _needed(row: dict) -> str:
-    if row["verdict"] != "not decided":
-        return "—"
-    return tables.count(row["decides_at"])
 
 
 def tiles(results: list[dict], latency: pd.DataFrame, answers: Answers) -> list[dict]:

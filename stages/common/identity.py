@@ -62,9 +62,15 @@ def require_current(read: Reader) -> None:
         for key, value in entry.get("params", {}).get("params.yaml", {}).items():
             if _at(params, key) != value:
                 raise UserError(f"params.yaml: {key} is not what {name} ran with; run `dvc repro` first")
-        for dep in entry["deps"]:
-            if dep["path"].startswith("stages/") and _md5(read(dep["path"])) != dep["md5"]:
-                raise UserError(f"{dep['path']}: is not what {name} ran with; run `dvc repro` first")
+        for path, md5 in (
+            (dep["path"], dep["md5"]) for dep in entry["deps"] if dep["path"].startswith("stages/")
+        ):
+            try:
+                same = _md5(read(path)) == md5
+            except FileNotFoundError:
+                same = False
+            if not same:
+                raise UserError(f"{path}: is not what {name} ran with; run `dvc repro` first")
 
 
 def identity(read: Reader) -> str:

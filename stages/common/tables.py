@@ -133,8 +133,12 @@ def claims(rows: pd.DataFrame) -> Rows:
         ["claim", "validation (95 %)", "verdict", "photos to decide", *["test (95 %)", "verdict"][: 2 * test]]
     ]
     for row in rows.itertuples():
-        needed = count(row.decides_at) if row.verdict == "not decided" else "—"
-        line = [row.claim, points(row.difference, row.low, row.high), _verdict(row.verdict), needed]
+        line = [
+            row.claim,
+            points(row.difference, row.low, row.high),
+            _verdict(row.verdict),
+            needed(row.verdict, row.decides_at),
+        ]
         if test:
             line += [points(row.test_difference, row.test_low, row.test_high), _verdict(row.test_verdict)]
         table.append(line)
@@ -146,9 +150,17 @@ def seeds(rows: pd.DataFrame) -> Rows:
     table = [["claim", "mean (95 %)", "deviation", "seeds", "verdict", "seeds to decide"]]
     for row in rows.itertuples():
         interval = points(row.difference, row.low, row.high)
-        needed = count(row.decides_at) if row.verdict == "not decided" else "—"
         deviation = f"{100 * row.deviation:.1f}"
-        table.append([row.claim, interval, deviation, str(row.n), _verdict(row.verdict), needed])
+        table.append(
+            [
+                row.claim,
+                interval,
+                deviation,
+                str(row.n),
+                _verdict(row.verdict),
+                needed(row.verdict, row.decides_at),
+            ]
+        )
     return table
 
 
@@ -178,12 +190,14 @@ def signed(value: float) -> str:
     return f"{100 * value:+.1f}".replace("-", "−")
 
 
-def count(needed: float) -> str:
-    """How many photos or seeds would decide, in two digits: 2,747 is "2,800"; "too many" for NaN."""
-    if pd.isna(needed):
+def needed(verdict: str, number: float) -> str:
+    """How many photos or seeds would decide what is not decided, in two digits: 2,747 is "2,800"."""
+    if verdict != "not decided":
+        return "—"
+    if pd.isna(number):
         return "too many"
-    unit = 10 ** max(len(str(int(needed))) - 2, 0)
-    return f"{math.ceil(needed / unit) * unit:,}"
+    unit = 10 ** max(len(str(int(number))) - 2, 0)
+    return f"{math.ceil(number / unit) * unit:,}"
 
 
 def _verdict(verdict: str) -> str:
