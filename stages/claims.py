@@ -7,11 +7,11 @@ from pathlib import Path
 import pandas as pd
 
 from stages.common import errors
-from stages.common.claims import LARGE, SMALL, claims, comparable, judged
+from stages.common.evidence.claims import LARGE, SMALL, claims, comparable, judged
+from stages.common.evidence.predictions import Predictions, read_predictions
+from stages.common.files import write_csv
 from stages.common.params import read
-from stages.common.predictions import Predictions, read_predictions
 from stages.common.progress import say
-from stages.common.records import write_csv
 
 
 def curve(rate: str) -> tuple:

@@ -3,12 +3,12 @@
 import argparse
 
 from stages.common import errors
-from stages.common.checkpoint import new_model
-from stages.common.examples import MANIFEST, open_data
+from stages.common.networks.cards import new_model
 from stages.common.params import read
-from stages.common.results import train
-from stages.common.scratch import Scratch
-from stages.common.soft_labels import open_soft_labels, path_of
+from stages.common.training.examples import MANIFEST, open_data
+from stages.common.training.outputs import train
+from stages.common.training.resuming import Scratch
+from stages.common.training.soft_labels import open_soft_labels, path_of
 
 
 def main() -> None:

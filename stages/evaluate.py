@@ -6,15 +6,15 @@ import numpy as np
 import torch
 
 from stages.common import errors, progress
-from stages.common.checkpoint import load_model
-from stages.common.dataset import open_split
-from stages.common.examples import PREPARED, Data, open_data
-from stages.common.networks import MODELS, REFERENCE_RATES, steps_of
-from stages.common.onnx_runtime import OnnxModel
+from stages.common.compression.onnx_runtime import OnnxModel
+from stages.common.data.arrays import open_split
+from stages.common.evidence.catalogue import MODELS, REFERENCE_RATES, steps_of
+from stages.common.evidence.predictions import SPLITS, Predictions, read_names, write_predictions
+from stages.common.files import write_json
+from stages.common.networks.model_files import load_model
 from stages.common.params import read
-from stages.common.predictions import SPLITS, Predictions, read_names, write_predictions
-from stages.common.records import write_json
-from stages.common.training import predict
+from stages.common.training.examples import PREPARED, Data, open_data
+from stages.common.training.loop import predict
 
 
 def probabilities(path: Path, data: Data, splits: list[str]) -> dict[str, np.ndarray]:

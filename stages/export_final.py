@@ -13,13 +13,12 @@ import pandas as pd
 from torch import nn
 
 from stages.common import errors, progress
-from stages.common.checkpoint import load_model
-from stages.common.dataset import open_split
-from stages.common.examples import PREPARED
-from stages.common.onnx_export import export, quantize_int8
-from stages.common.onnx_results import calibration_photos, measured
+from stages.common.compression.onnx_export import calibration_photos, export, measured, quantize_int8
+from stages.common.data.arrays import open_split
+from stages.common.files import write_json
+from stages.common.networks.model_files import load_model
 from stages.common.params import read
-from stages.common.records import write_json
+from stages.common.training.examples import PREPARED
 
 STEPS = Path("models/pruned/0.95")
 FOLDER = Path("models/final")

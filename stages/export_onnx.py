@@ -3,13 +3,12 @@
 from pathlib import Path
 
 from stages.common import errors, progress
-from stages.common.checkpoint import load_model
-from stages.common.dataset import open_split
-from stages.common.examples import PREPARED
-from stages.common.onnx_export import export, quantize_int8
-from stages.common.onnx_results import calibration_photos, measured
+from stages.common.compression.onnx_export import calibration_photos, export, measured, quantize_int8
+from stages.common.data.arrays import open_split
+from stages.common.files import write_json
+from stages.common.networks.model_files import load_model
 from stages.common.params import read
-from stages.common.records import write_json
+from stages.common.training.examples import PREPARED
 
 STUDENT = Path("models/student/model.safetensors")
 TEACHER = Path("models/teacher_pretrained/model.safetensors")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from stages.common import errors
-from stages.common.records import write_json
+from stages.common.files import write_json
 
 METRICS = [
     "val_accuracy",

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from stages.common import errors, progress
-from stages.common.checkpoint import load_model
-from stages.common.examples import MANIFEST, open_data
-from stages.common.low_rank import choose_ranks, factorize
+from stages.common.compression.low_rank import choose_ranks, factorize
+from stages.common.networks.model_files import load_model
 from stages.common.params import read
-from stages.common.results import train, validated
-from stages.common.scratch import Scratch
-from stages.common.soft_labels import open_soft_labels, path_of
+from stages.common.training.examples import MANIFEST, open_data
+from stages.common.training.outputs import train, validated
+from stages.common.training.resuming import Scratch
+from stages.common.training.soft_labels import open_soft_labels, path_of
 
 CNN = Path("models/cnn/model.safetensors")
 

@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 import torch
 
-from stages.common import cost, errors, machine, progress
-from stages.common.checkpoint import load_model
-from stages.common.latency import interleaved
-from stages.common.onnx_export import WithNormalization
-from stages.common.onnx_runtime import OnnxModel
-from stages.common.records import write_csv
+from stages.common import errors, machine, progress
+from stages.common.compression.onnx_export import WithNormalization
+from stages.common.compression.onnx_runtime import OnnxModel
+from stages.common.evidence.latency import interleaved
+from stages.common.files import write_csv
+from stages.common.networks import costs as cost
+from stages.common.networks.model_files import load_model
 
 TEACHER = Path("models/teacher_pretrained/model.safetensors")
 STUDENT = Path("models/student/model.safetensors")

@@ -13,9 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from stages.common import errors
+from stages.common.compression.onnx_runtime import OnnxModel
+from stages.common.data.decoding import decode
+from stages.common.data.layouts import Source
 from stages.common.errors import UserError
-from stages.common.images import Source, decode
-from stages.common.onnx_runtime import OnnxModel
 
 FINAL = Path("models/final/model.onnx")
 TOP = 3  # classes shown of a photo

@@ -6,7 +6,8 @@
 import json
 from pathlib import Path
 
-from stages.common import errors, preparing
+from stages.common import errors
+from stages.common.data import preparing
 from stages.common.params import read
 
 

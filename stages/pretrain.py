@@ -6,12 +6,14 @@ from tempfile import TemporaryDirectory
 from torch import nn
 
 from stages.common import errors
-from stages.common.checkpoint import new_model, read_weights, save_model
-from stages.common.examples import open_data
+from stages.common.data.preparing import build
+from stages.common.networks.cards import new_model
+from stages.common.networks.model_files import save_model
+from stages.common.networks.pretrained import read_weights
 from stages.common.params import read
-from stages.common.preparing import build
-from stages.common.scratch import Scratch
-from stages.common.training import fit, on_labels
+from stages.common.training.examples import open_data
+from stages.common.training.loop import fit, on_labels
+from stages.common.training.resuming import Scratch
 
 
 def train(source: Path, params, folder: Path) -> nn.Module:

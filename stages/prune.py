@@ -9,16 +9,15 @@ from pathlib import Path
 import pandas as pd
 
 from stages.common import errors, progress
-from stages.common.checkpoint import load_model, save_model
-from stages.common.cutting import cut
-from stages.common.examples import MANIFEST, open_data
+from stages.common.compression.pruning import cut, widths
+from stages.common.files import write_csv
+from stages.common.networks.model_files import load_model, save_model
 from stages.common.params import read, require_rate
-from stages.common.pruning import widths
-from stages.common.records import write_csv
-from stages.common.results import measured, validated
-from stages.common.scratch import Scratch
-from stages.common.soft_labels import open_soft_labels, path_of
-from stages.common.training import fit
+from stages.common.training.examples import MANIFEST, open_data
+from stages.common.training.loop import fit
+from stages.common.training.outputs import measured, validated
+from stages.common.training.resuming import Scratch
+from stages.common.training.soft_labels import open_soft_labels, path_of
 
 STUDENT = Path("models/student/model.safetensors")
 

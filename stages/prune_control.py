@@ -11,14 +11,14 @@ import argparse
 from pathlib import Path
 
 from stages.common import errors
-from stages.common.checkpoint import load_model, new_model
-from stages.common.cutting import cut
-from stages.common.examples import MANIFEST, open_data
+from stages.common.compression.pruning import cut, widths
+from stages.common.networks.cards import new_model
+from stages.common.networks.model_files import load_model
 from stages.common.params import read
-from stages.common.pruning import widths
-from stages.common.results import train, validated
-from stages.common.scratch import Scratch
-from stages.common.soft_labels import open_soft_labels, path_of
+from stages.common.training.examples import MANIFEST, open_data
+from stages.common.training.outputs import train, validated
+from stages.common.training.resuming import Scratch
+from stages.common.training.soft_labels import open_soft_labels, path_of
 
 STUDENT = Path("models/student/model.safetensors")
 RATE, STEPS = 0.95, Path("models/pruned/0.95")

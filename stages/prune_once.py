@@ -3,14 +3,14 @@
 from pathlib import Path
 
 from stages.common import errors
-from stages.common.architectures import scaled
-from stages.common.checkpoint import load_model
-from stages.common.examples import MANIFEST, open_data
+from stages.common.compression.pruning import kept_channels, prune, scores
+from stages.common.networks.model_files import load_model
+from stages.common.networks.registry import scaled
 from stages.common.params import read
-from stages.common.pruning import kept_channels, prune, scores
-from stages.common.results import train, validated
-from stages.common.scratch import Scratch
-from stages.common.training import on_labels
+from stages.common.training.examples import MANIFEST, open_data
+from stages.common.training.loop import on_labels
+from stages.common.training.outputs import train, validated
+from stages.common.training.resuming import Scratch
 
 MODEL = Path("models/cnn/model.safetensors")
 

@@ -6,15 +6,16 @@ from pathlib import Path
 import pandas as pd
 
 from stages.common import errors, progress
-from stages.common.checkpoint import load_model, save_model
-from stages.common.examples import MANIFEST, open_data
+from stages.common.compression.quantization import BITS, quantized, start_rounding, stop_rounding
+from stages.common.files import write_csv
+from stages.common.networks.codes import FLOAT
+from stages.common.networks.model_files import load_model, save_model
 from stages.common.params import read
-from stages.common.quantization import BITS, FLOAT, quantized, start_rounding, stop_rounding
-from stages.common.records import write_csv
-from stages.common.results import measured
-from stages.common.scratch import Scratch
-from stages.common.soft_labels import open_soft_labels, path_of
-from stages.common.training import fit
+from stages.common.training.examples import MANIFEST, open_data
+from stages.common.training.loop import fit
+from stages.common.training.outputs import measured
+from stages.common.training.resuming import Scratch
+from stages.common.training.soft_labels import open_soft_labels, path_of
 
 ROUNDED_ENOUGH = 6  # bits at which rounding alone costs next to nothing
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from stages.common import tables
-from stages.common.identity import identity, workspace
-from stages.common.seeds import stored
+from stages.common.evidence.identity import identity, workspace
+from stages.common.evidence.studies import stored
+from stages.common.report import tables
 
 README = Path("README.md")
 BEGIN, END = "<!-- results:begin -->\n", "<!-- results:end -->\n"

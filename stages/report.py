@@ -6,15 +6,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from stages.common import charts, errors, evidence, tables
-from stages.common.behaviour import class_accuracy, reliability
-from stages.common.comparison import paired_difference
-from stages.common.frontier import on_frontier
-from stages.common.networks import MODELS, REFERENCE_RATES
-from stages.common.page import script_data, thumbnails, write_page
+from stages.common import errors
+from stages.common.evidence.behaviour import class_accuracy, reliability
+from stages.common.evidence.catalogue import MODELS, REFERENCE_RATES
+from stages.common.evidence.frontier import on_frontier
+from stages.common.evidence.intervals import paired_difference
+from stages.common.evidence.predictions import NAMES, Predictions, class_names, read_predictions
+from stages.common.files import write_csv
 from stages.common.params import read
-from stages.common.predictions import NAMES, Predictions, class_names, read_predictions
-from stages.common.records import write_csv
+from stages.common.report import charts, tables
+from stages.common.report import contents as evidence
+from stages.common.report.page import script_data, thumbnails, write_page
 
 STEP_BY_STEP = "pruned_step_by_step"  # the last step of the first reference rate: the controls have its shape
 EQUAL_SIZE = {

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.common import drawing, errors, machine, progress
+from stages import drawing
+from stages.common import errors, machine, progress
 from stages.common.params import read
 
 FOODS, OBJECTS = Path("data/sample"), Path("data/upstream")

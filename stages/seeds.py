@@ -10,12 +10,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from stages.common import charts, errors, tables
+from stages.common import errors
 from stages.common.errors import UserError
-from stages.common.identity import Reader, identity, require_current, workspace
+from stages.common.evidence.identity import Reader, identity, require_current, workspace
+from stages.common.evidence.studies import Run, claims_over, networks_over, read_run
+from stages.common.files import write_csv
 from stages.common.progress import say
-from stages.common.records import write_csv
-from stages.common.seeds import Run, claims_over, networks_over, read_run
+from stages.common.report import charts, tables
 
 MOST_SECONDS = 20.0  # between looks at DVC's queue: a look costs a second of a core
 LOOKS = 3  # in a row that find no worker, until there is none

@@ -8,13 +8,12 @@ from pathlib import Path
 import pandas as pd
 
 from stages.common import errors, progress
-from stages.common.checkpoint import load_model
-from stages.common.cutting import scored
-from stages.common.examples import open_data
+from stages.common.compression.pruning import kept_channels, prune, scored
+from stages.common.files import write_csv
+from stages.common.networks.model_files import load_model
 from stages.common.params import read
-from stages.common.pruning import kept_channels, prune
-from stages.common.records import write_csv
-from stages.common.results import validated
+from stages.common.training.examples import open_data
+from stages.common.training.outputs import validated
 
 STUDENT = Path("models/student/model.safetensors")
 SHARES = [round(0.1 * i, 1) for i in range(10)]  # of a layer's channels

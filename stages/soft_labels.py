@@ -10,11 +10,11 @@ import numpy as np
 import torch
 
 from stages.common import errors, machine, progress
-from stages.common.checkpoint import load_model
-from stages.common.examples import open_data
+from stages.common.networks.model_files import load_model
 from stages.common.params import read
-from stages.common.soft_labels import path_of
-from stages.common.training import EVAL_BATCH
+from stages.common.training.examples import open_data
+from stages.common.training.loop import EVAL_BATCH
+from stages.common.training.soft_labels import path_of
 
 
 def main() -> None:

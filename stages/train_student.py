@@ -1,12 +1,12 @@
 """train_student: the depthwise-separable student on labels alone, the control for distillation."""
 
 from stages.common import errors
-from stages.common.checkpoint import new_model
-from stages.common.examples import MANIFEST, open_data
+from stages.common.networks.cards import new_model
 from stages.common.params import read
-from stages.common.results import train
-from stages.common.scratch import Scratch
-from stages.common.training import on_labels
+from stages.common.training.examples import MANIFEST, open_data
+from stages.common.training.loop import on_labels
+from stages.common.training.outputs import train
+from stages.common.training.resuming import Scratch
 
 
 def main() -> None:

@@ -4,12 +4,14 @@ import argparse
 from pathlib import Path
 
 from stages.common import errors
-from stages.common.checkpoint import load_model, new_model, transfer
-from stages.common.examples import MANIFEST, open_data
+from stages.common.networks.cards import new_model
+from stages.common.networks.model_files import load_model
+from stages.common.networks.pretrained import transfer
 from stages.common.params import read
-from stages.common.results import train
-from stages.common.scratch import Scratch
-from stages.common.training import on_labels
+from stages.common.training.examples import MANIFEST, open_data
+from stages.common.training.loop import on_labels
+from stages.common.training.outputs import train
+from stages.common.training.resuming import Scratch
 
 PRETRAINED = Path("models/pretrained.safetensors")
 

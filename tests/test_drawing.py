@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.common import drawing
-from stages.common.drawing.registry import SCENES
+from stages import drawing
+from stages.drawing.registry import SCENES
 
 KINDS = (*drawing.FOODS, *drawing.OBJECTS)
 

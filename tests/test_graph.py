@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from stages import readme
-from stages.common.identity import identity
+from stages.common.evidence.identity import identity
 from stages.common.params import Params
 from tests.graph import ROOT, imports, modules, parameters
 

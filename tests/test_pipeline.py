@@ -12,12 +12,12 @@ import pandas as pd
 import pytest
 import torch
 
-from stages.common.checkpoint import load_model
-from stages.common.cost import parameters
-from stages.common.networks import MODELS
-from stages.common.onnx_runtime import OnnxModel
-from stages.common.predictions import Predictions, read_predictions
-from stages.common.statistics import wilson
+from stages.common.compression.onnx_runtime import OnnxModel
+from stages.common.evidence.catalogue import MODELS
+from stages.common.evidence.predictions import Predictions, read_predictions
+from stages.common.networks.costs import parameters
+from stages.common.networks.model_files import load_model
+from stages.common.training.accuracy import wilson
 from tests.browser import opened
 from tests.graph import ROOT
 

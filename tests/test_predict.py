@@ -10,11 +10,12 @@ import pytest
 from PIL import Image
 
 from stages import predict
-from stages.common.architectures import CHANNELS, scaled
-from stages.common.checkpoint import Card, new_model
-from stages.common.images import decode
-from stages.common.onnx_export import export
-from stages.common.onnx_runtime import OnnxModel
+from stages.common.compression.onnx_export import export
+from stages.common.compression.onnx_runtime import OnnxModel
+from stages.common.data.decoding import decode
+from stages.common.networks.cards import Card, new_model
+from stages.common.networks.convnet import CHANNELS
+from stages.common.networks.registry import scaled
 from tests.graph import ROOT
 
 CLASSES = ["egg", "rice", "soup", "tofu"]

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 
 from stages.common import machine
-from stages.common.checkpoint import new_model
-from stages.common.examples import Examples, open_data
+from stages.common.networks.cards import new_model
 from stages.common.params import Fit, load
-from stages.common.scratch import Slot
-from stages.common.training import fit, on_labels
+from stages.common.training.examples import Examples, open_data
+from stages.common.training.loop import fit, on_labels
+from stages.common.training.resuming import Slot
 
 ROUNDS, BATCHES, BATCH = 7, 40, 64
 SCHEDULE = Fit(epochs=1, learning_rate=1e-3, batch_size=BATCH, weight_decay=0.05)

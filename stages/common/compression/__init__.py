@@ -1,0 +1,1 @@
+"""Pruning, quantization, low rank, ONNX and int8."""

@@ -1,0 +1,141 @@
+"""Networks as ONNX files that take photos as bytes, in float and in 8-bit whole numbers."""
+
+import io
+import json
+import tempfile
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnxruntime import quantization
+from onnxruntime.quantization.shape_inference import quant_pre_process
+from torch import nn
+
+from stages.common.compression.onnx_runtime import INPUT, OUTPUT, OnnxModel
+from stages.common.data.arrays import Split, open_split
+from stages.common.networks import costs
+from stages.common.training.accuracy import accuracies
+from stages.common.training.examples import PREPARED
+
+OPSET = 17
+
+
+class WithNormalization(nn.Module):
+    """Takes photos as they come out of a decoder: (N, S, S, 3) uint8, RGB."""
+
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        mean, std = torch.tensor(model.card.mean), torch.tensor(model.card.std)
+        self.model = model
+        # Applied to planes: along the last axis of three, the runtime takes as long as for half the network.
+        self.register_buffer("scale", (1 / (255 * std)).view(3, 1, 1))
+        self.register_buffer("shift", (-mean / std).view(3, 1, 1))
+
+    def forward(self, photos: torch.Tensor) -> torch.Tensor:
+        return self.model(photos.permute(0, 3, 1, 2).float() * self.scale + self.shift)
+
+
+def export(model: nn.Module, path: Path | str) -> None:
+    """Write a network with a card as ONNX: `photos` (N, S, S, 3) uint8 to `logits` (N, classes) float32.
+
+    N is free. Class names and image size are in the file's metadata. Batch norms are folded into the
+    convolutions; logits are those of the network to rounding. The same network gives the same bytes.
+    """
+    size, stream = model.card.image_size, io.BytesIO()
+    photos = torch.zeros(2, size, size, 3, dtype=torch.uint8)
+    with warnings.catch_warnings():
+        # The exporter that traces is the one that needs no further package.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.onnx.export(
+            WithNormalization(model).cpu().eval(),
+            (photos,),
+            stream,
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_axes={INPUT: {0: "n"}, OUTPUT: {0: "n"}},
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    graph = onnx.load_from_string(stream.getvalue())
+    facts = {"classes": json.dumps(model.card.classes), "image_size": str(size)}
+    onnx.helper.set_model_props(graph, facts)
+    onnx.checker.check_model(graph, full_check=True)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    onnx.save(graph, path)
+
+
+class _Photos(quantization.CalibrationDataReader):
+    """Photos one batch after another, for onnxruntime to watch the activations."""
+
+    def __init__(self, photos: np.ndarray):
+        self._batches = iter(np.array_split(photos, max(1, len(photos) // 64)))
+
+    def get_next(self) -> dict[str, np.ndarray] | None:
+        batch = next(self._batches, None)
+        return None if batch is None else {INPUT: batch}
+
+
+def quantize_int8(source: Path | str, target: Path | str, photos: np.ndarray) -> None:
+    """Write the float ONNX file `source` with 8-bit weights and activations.
+
+    Static quantization in QDQ form: weights per output channel, ranges of activations from `photos`
+    (N, S, S, 3) uint8, which must be training photos. The same file and photos give the same bytes.
+    """
+    Path(target).parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        prepared = str(Path(folder) / "prepared.onnx")
+        quant_pre_process(str(source), prepared, skip_symbolic_shape=True)
+        nodes = list(onnx.load(prepared).graph.node)
+        quantization.quantize_static(
+            prepared,
+            str(target),
+            _Photos(photos),
+            quant_format=quantization.QuantFormat.QDQ,
+            per_channel=True,
+            weight_type=quantization.QuantType.QInt8,
+            activation_type=quantization.QuantType.QUInt8,
+            op_types_to_quantize=["Conv", "Gemm", "MaxPool", "Clip"],
+            nodes_to_exclude=[node.name for node in nodes[: _first_in_int8(nodes)]],
+            # The runtime rounds biases as it loads; in the file they would take three times the bytes.
+            extra_options={"QuantizeBias": False},
+        )
+    graph = onnx.load(str(target))
+    used = {node.domain for node in graph.graph.node}
+    standards = [opset for opset in graph.opset_import if opset.domain in used]
+    del graph.opset_import[:]
+    graph.opset_import.extend(standards)
+    onnx.helper.set_model_props(graph, {p.key: p.value for p in onnx.load(str(source)).metadata_props})
+    onnx.checker.check_model(graph, full_check=True)
+    onnx.save(graph, target)
+
+
+def _first_in_int8(nodes: list[onnx.NodeProto]) -> int:
+    """Position of the first node to quantize: a convolution after the first that no pooling feeds.
+
+    What comes before stays float: few of the student's weights, and all that made it slower than in float. A
+    convolution of three channels is slower in whole numbers, and the runtime moves a rounding behind a float
+    pooling before it, where the pooling then takes 30 times as long.
+    """
+    pooled = {name for node in nodes if node.op_type == "MaxPool" for name in node.output}
+    convolutions = [i for i, node in enumerate(nodes) if node.op_type == "Conv"][1:]
+    return next((i for i in convolutions if nodes[i].input[0] not in pooled), len(nodes))
+
+
+def measured(path: Path, model: nn.Module, validation: Split) -> dict[str, float]:
+    """The metrics of an ONNX file; parameters, MACs and epochs are those of the network that was exported."""
+    return {
+        **accuracies(OnnxModel(path).predict(validation.images).argmax(1), validation.labels),
+        "params": costs.parameters(model),
+        "macs": costs.macs(model, model.card.image_size),
+        "size_kib": costs.size_kib(path),
+        "epochs": model.card.epochs,
+    }
+
+
+def calibration_photos(count: int, seed: int) -> np.ndarray:
+    """`count` training photos, or all there are, chosen by `seed`: (N, S, S, 3) uint8."""
+    photos = open_split(PREPARED, "training").images
+    chosen = np.random.default_rng(seed).permutation(len(photos))[:count]
+    return np.asarray(photos[np.sort(chosen)])

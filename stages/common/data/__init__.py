@@ -1,0 +1,1 @@
+"""Photos to arrays: layouts, decoding, preparing, the arrays on disk, views."""

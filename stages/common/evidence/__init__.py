@@ -1,0 +1,1 @@
+"""What results say: predictions, intervals, claims, calibration, studies, latency, and the catalogue."""

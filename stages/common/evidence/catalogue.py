@@ -1,0 +1,149 @@
+"""What the pipeline makes: every network, what made it small, and which are compared with which.
+
+The one place that says so: tables, claims, the page, latency and the tests of dvc.yaml read it.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+
+class Network(NamedTuple):
+    """A network of the report."""
+
+    path: Path  # its file
+    method: str  # what made it small
+    original: float | None = None  # validation accuracy on Food-11 in the report that is reproduced
+    control: bool = False  # made only to be compared with
+
+
+def _trained(name: str, *facts) -> Network:
+    return Network(Path(f"models/{name}/model.safetensors"), *facts)
+
+
+SMALL_STEPS, LARGE_STEPS = "pruned_small_steps", "pruned_large_steps"
+METRICS = (  # the keys of every metrics/<name>.json
+    *("val_accuracy", "val_low", "val_high", "val_balanced_accuracy"),
+    *("params", "macs", "size_kib", "epochs"),
+)
+NETWORKS = {  # every network that has metrics, in the order of the report
+    "teacher_scratch": _trained("teacher_scratch", "none", 0.8009),
+    "teacher_pretrained": _trained("teacher_pretrained", "none", 0.8841),
+    "cnn": _trained("cnn", "none", 0.8052),
+    "cnn_pruned": _trained("cnn_pruned", "pruning", 0.1493),
+    "factorized": _trained("factorized", "low rank"),
+    "cnn_quantized": Network(Path("models/cnn_quantized.safetensors"), "quantization"),
+    "student_scratch": _trained("student_scratch", "design", 0.7829),
+    "student_distilled_scratch": _trained("student_distilled_scratch", "design, distillation", 0.8056),
+    "student_distilled_pretrained": _trained("student_distilled_pretrained", "design, distillation", 0.8152),
+    "student_finetuned": _trained("student_finetuned", "control: fine-tuned, not cut", None, True),
+    "pruned": Network(Path("models/pruned.safetensors"), "design, distillation, pruning"),
+    "pruned_one_shot": _trained("pruned_one_shot", "control: cut at once", None, True),
+    "pruned_from_scratch": _trained("pruned_from_scratch", "control: never cut", None, True),
+    "quantized": Network(Path("models/quantized.safetensors"), "design, distillation, quantization"),
+    "onnx_fp32": Network(Path("models/onnx/student.onnx"), "design, distillation"),
+    "onnx_int8": Network(Path("models/onnx/student_int8.onnx"), "design, distillation, quantization"),
+    "final": Network(Path("models/final/model.onnx"), "the smallest that loses little"),
+}
+
+
+def words(name: str) -> str:
+    """A network's name as people read it."""
+    return name.replace("_", " ")
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """What depends on params.yaml: which student goes on, and which pruning rates always run.
+
+    teacher: `prune.teacher`. rates: `prune.reference_rates`, the one of small steps first; the controls have
+    the shape that both end at.
+    """
+
+    teacher: str
+    rates: Sequence[float]
+
+    @property
+    def student(self) -> str:
+        """The student that is pruned, quantized and exported."""
+        return f"student_distilled_{self.teacher}"
+
+    def steps(self, rate: float) -> pd.DataFrame:
+        """The steps of a reference rate: step, width, epochs, the metrics of each."""
+        return pd.read_csv(f"models/pruned/{rate}/steps.csv")
+
+    def path(self, name: str) -> Path:
+        """A network's file; SMALL_STEPS and LARGE_STEPS are the last steps of the two reference rates."""
+        if name in NETWORKS:
+            return NETWORKS[name].path
+        rate = self.rates[(SMALL_STEPS, LARGE_STEPS).index(name)]
+        return Path(f"models/pruned/{rate}/step_{self.steps(rate)['step'].iloc[-1]:02}.safetensors")
+
+    def method(self, name: str) -> str:
+        return NETWORKS[name if name in NETWORKS else "pruned"].method
+
+    def metrics(self, name: str) -> dict:
+        """METRICS of a network."""
+        if name in NETWORKS:
+            return json.loads(Path(f"metrics/{name}.json").read_text(encoding="utf-8"))
+        last = self.steps(self.rates[(SMALL_STEPS, LARGE_STEPS).index(name)]).iloc[-1]
+        return {key: last[key].item() for key in METRICS}
+
+    @property
+    def answering(self) -> list[str]:
+        """Every network whose answers to each photo are stored."""
+        return [*NETWORKS, SMALL_STEPS, LARGE_STEPS]
+
+    @property
+    def equal_size(self) -> dict[str, tuple[str, ...]]:
+        """One network a method, of about as many parameters as the student or the bytes that so many take."""
+        return {
+            "size of the student": (
+                "student_scratch",
+                self.student,
+                "cnn_pruned",
+                "factorized",
+                "cnn_quantized",
+            ),
+            "size of the pruned student": (
+                SMALL_STEPS,
+                LARGE_STEPS,
+                "pruned_one_shot",
+                "pruned_from_scratch",
+            ),
+        }
+
+    @property
+    def compressions(self) -> tuple[tuple[str, str], ...]:
+        """(before, after): each step that made a network smaller, or the same network cheaper."""
+        return (
+            (f"teacher_{self.teacher}", self.student),
+            ("cnn", "cnn_pruned"),
+            ("cnn", "factorized"),
+            ("cnn", "cnn_quantized"),
+            (self.student, "pruned"),
+            (self.student, "quantized"),
+            ("onnx_fp32", "onnx_int8"),
+            (self.student, "final"),
+        )
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The networks whose classes and confidence are drawn."""
+        return (f"teacher_{self.teacher}", self.student, "pruned", "final")
+
+    @property
+    def timed(self) -> dict[tuple[str, str], Path]:
+        """(network, runtime): file, of what latency measures; the first is what the others are set against."""
+        return {
+            ("teacher_pretrained", "PyTorch fp32"): NETWORKS["teacher_pretrained"].path,
+            ("teacher_pretrained", "onnxruntime fp32"): Path("models/onnx/teacher.onnx"),
+            (self.student, "PyTorch fp32"): NETWORKS[self.student].path,
+            (self.student, "onnxruntime fp32"): NETWORKS["onnx_fp32"].path,
+            (self.student, "onnxruntime int8"): NETWORKS["onnx_int8"].path,
+            ("final", "onnxruntime"): NETWORKS["final"].path,
+        }

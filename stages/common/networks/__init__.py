@@ -1,0 +1,1 @@
+"""The networks: families, the registry, cards and model files, costs."""

@@ -1,0 +1,64 @@
+"""What every stage that makes a network leaves behind: the model, its curve and its metrics."""
+
+from pathlib import Path
+
+import pandas as pd
+from torch import nn
+
+from stages.common import progress
+from stages.common.files import write_csv, write_json
+from stages.common.networks import costs as cost
+from stages.common.networks.model_files import save_model
+from stages.common.params import Fit
+from stages.common.training.accuracy import wilson
+from stages.common.training.examples import Data, Examples
+from stages.common.training.loop import Loss, correct, fit, predict
+from stages.common.training.resuming import Scratch
+
+
+def validated(model: nn.Module, validation: Examples) -> dict[str, float]:
+    """Validation accuracy with its 95 % Wilson interval, as fractions."""
+    right = correct(predict(model, validation), validation)
+    low, high = wilson(right, len(validation))
+    return {"val_accuracy": right / len(validation), "val_low": low, "val_high": high}
+
+
+def measured(model: nn.Module, path: Path, validation: Examples) -> dict[str, float]:
+    """The metrics every network has; `path` is its file."""
+    return {
+        **validated(model, validation),
+        "params": cost.parameters(model),
+        "macs": cost.macs(model, model.card.image_size),
+        "size_kib": cost.size_kib(path),
+    }
+
+
+def train(
+    name: str,
+    model: nn.Module,
+    data: Data,
+    loss: Loss,
+    schedule: Fit,
+    scratch: Scratch,
+    *,
+    cycle: int | None = None,
+    **extra: float,
+) -> None:
+    """Fit `model`, then write models/<name>/ (model.safetensors, training.csv) and metrics/<name>.json.
+
+    loss, schedule and cycle as in `training.fit`; `extra` joins the metrics.
+    """
+    validation, folder = data.split("validation"), Path("models") / name
+    with scratch:
+        training, slot = data.split("training"), scratch.slot("fit")
+        history = fit(
+            model, training, validation, loss, schedule, slot, seed=data.seed, label=name, cycle=cycle
+        )
+        save_model(model, folder / "model.safetensors")
+        write_csv(folder / "training.csv", pd.DataFrame(history))
+        metrics = measured(model, folder / "model.safetensors", validation) | extra
+        write_json(f"metrics/{name}.json", metrics)
+    progress.say(
+        f"{name}: validation accuracy {metrics['val_accuracy']:.4f} "
+        f"[{metrics['val_low']:.4f}, {metrics['val_high']:.4f}], {metrics['params']:,} parameters"
+    )

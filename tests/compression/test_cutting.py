@@ -1,0 +1,54 @@
+"""A cut as the stages make it."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from stages.common.compression.pruning import cut, scored, scores
+from stages.common.data.views import Normalization, Views
+from stages.common.networks.cards import Card, new_model
+from stages.common.networks.convnet import CHANNELS
+from stages.common.networks.costs import parameters
+from stages.common.networks.registry import scaled
+from stages.common.training.examples import Examples
+
+CARD = Card("student", list(CHANNELS), ["egg", "rice"], 32, (0.5, 0.5, 0.5), (0.3, 0.3, 0.3))
+
+
+def examples(n: int) -> Examples:
+    photos = np.random.default_rng(0).integers(0, 255, (n, 32, 32, 3)).astype(np.uint8)
+    augment = SimpleNamespace(crop=0.9, rotation=5, flip=True, colour=0.1)
+    views = Views(photos, Normalization(CARD.mean, CARD.std), augment, 0)
+    return Examples(views, torch.arange(n) % 2, "cpu")
+
+
+@pytest.mark.parametrize("importance", ["bn_gamma", "l1", "taylor", "random"])
+@pytest.mark.parametrize("scope", ["uniform", "global"])
+def test_a_cut_has_the_size_of_its_width(importance, scope):
+    model = new_model(CARD, seed=0)
+    got = cut(model, CHANNELS, 0.5, importance, scope, examples(20), seed=0)
+    like = parameters(
+        new_model(Card("student", scaled("student", CHANNELS, 0.5), *list(vars(CARD).values())[2:]), 0)
+    )
+    assert (got.channels == scaled("student", CHANNELS, 0.5)) == (scope == "uniform")
+    assert 0.98 * like < parameters(got) <= like
+
+
+def test_cutting_twice_ends_at_the_width_of_the_whole():
+    """Widths count from the unpruned network, so the sizes are those of the reference report."""
+    model = new_model(CARD, seed=0)
+    for width in (0.9, 0.81):
+        model = cut(model, CHANNELS, width, "l1", "uniform", examples(4), seed=0)
+    assert model.channels == scaled("student", CHANNELS, 0.81)
+
+
+def test_taylor_looks_at_the_training_photos_as_they_are():
+    model, training = new_model(CARD, seed=0), examples(12)
+    batch = training.views.plain(np.arange(12)), training.labels
+    expected = scores(model, "taylor", batches=[batch])
+    got = scored(model, "taylor", training, seed=0)
+    for group in expected:
+        torch.testing.assert_close(got[group], expected[group])
+    assert expected[4].max() > 0
