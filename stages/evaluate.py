@@ -8,7 +8,8 @@ import torch
 from stages.common import errors, progress
 from stages.common.compression.onnx_runtime import OnnxModel
 from stages.common.data.arrays import open_split
-from stages.common.evidence.catalogue import MODELS, REFERENCE_RATES, steps_of
+from stages.common.errors import UserError
+from stages.common.evidence.catalogue import Catalogue
 from stages.common.evidence.predictions import SPLITS, Predictions, read_names, write_predictions
 from stages.common.files import write_json
 from stages.common.networks.model_files import load_model
@@ -28,15 +29,29 @@ def probabilities(path: Path, data: Data, splits: list[str]) -> dict[str, np.nda
     return {s: logits[s].cpu().double().softmax(1).float().numpy() for s in splits}
 
 
+def made_with(paths: list[Path]) -> dict[str, str | int]:
+    """The settings that all networks were trained with. Raises `UserError` where two differ."""
+    settings = {path: load_model(path).card.made_with for path in paths if path.suffix != ".onnx"}
+    first, *others = settings
+    for path in others:
+        for key, value in settings[first].items():
+            if settings[path].get(key) != value:
+                raise UserError(
+                    f"{path}: made with {key} {settings[path].get(key)}, and {first} with {value}; results "
+                    "of both are not put together: run all anew with one setting, dvc repro --force"
+                )
+    return settings[first]
+
+
 def main() -> None:
-    params = read("seed", "augment")
+    params = read("seed", "augment", "prune.teacher", "prune.reference_rates")
+    catalogue = Catalogue(params.prune.teacher, params.prune.reference_rates)
+    paths = {name: catalogue.path(name) for name in catalogue.answering}
+    write_json("metrics/run.json", made_with(list(paths.values())))
     data = open_data(params.augment, params.seed)
     photos = read_names(PREPARED / "files.csv").astype({"label": int})
     photos = {s: photos[photos["split"] == s] for s in SPLITS}
     splits = [s for s in SPLITS if len(photos[s])]
-    paths = {name: model.path for name, model in MODELS.items()}
-    for rate in REFERENCE_RATES:
-        paths |= {f"steps/{rate}/{path.stem}": path for path in steps_of(rate)}
     accuracy = {"n": int((photos["test"]["label"] >= 0).sum())}
     for name, path in progress.track(paths.items(), "evaluate", len(paths), "models"):
         said = {
@@ -44,7 +59,7 @@ def main() -> None:
             for split, p in probabilities(path, data, splits).items()
         }
         write_predictions(name, data.classes, said)
-        if name in MODELS and accuracy["n"]:
+        if accuracy["n"]:
             accuracy[name] = float(said["test"].labelled().right.mean())
     write_json("metrics/test.json", accuracy)
 

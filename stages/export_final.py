@@ -1,28 +1,25 @@
-"""export_final: the smallest network that loses at most export.max_drop points against the best student.
+"""export_final: the smallest file of all small networks that loses at most export.max_drop points.
 
-Candidates are the steps of the reference rate 0.95, as int8 and as float ONNX, from the smallest file upward;
-the first that passes on the validation photos is taken.
+The loss is against the student that was fine-tuned as long and not cut, on the validation photos.
 """
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
-import pandas as pd
-from torch import nn
-
-from stages.common import errors, progress
-from stages.common.compression.onnx_export import calibration_photos, export, measured, quantize_int8
+from stages.common import errors
+from stages.common.compression.onnx_export import calibration_photos
+from stages.common.compression.selection import smallest_within
 from stages.common.data.arrays import open_split
-from stages.common.files import write_json
+from stages.common.errors import UserError
+from stages.common.evidence.catalogue import METRICS, Catalogue, words
+from stages.common.files import write_csv, write_json
 from stages.common.networks.model_files import load_model
 from stages.common.params import read
 from stages.common.training.examples import PREPARED
 
-STEPS = Path("models/pruned/0.95")
 FOLDER = Path("models/final")
-HOPELESS = 0.01  # of accuracy: how much int8 may give back by chance to a step that loses too much in float
+REFERENCE = "student_finetuned"
 
 CARD = """# {classes} classes of photos, {size_kib:,.0f} KiB
 
@@ -32,33 +29,19 @@ Class names are in `classes.json`, and in the file's metadata.
 
     python -m stages.predict PHOTO...
 
-| | this network | the best student |
+| | this network | the student, not cut |
 | --- | ---: | ---: |
-| validation accuracy (95 %) | {accuracy} | {best_accuracy} |
-| parameters | {params:,} | {best_params:,} |
-| multiply-accumulates a photo | {macs:,} | {best_macs:,} |
-| KiB | {size_kib:,.0f} | {best_size_kib:,.0f} |
+| validation accuracy (95 %) | {accuracy} | {whole_accuracy} |
+| parameters | {params:,} | {whole_params:,} |
+| multiply-accumulates a photo | {macs:,} | {whole_macs:,} |
+| KiB | {size_kib:,.0f} | {whole_size_kib:,.0f} |
+| epochs on these photos | {epochs} | {whole_epochs} |
 
-It is a student of depthwise-separable convolutions, distilled from a ResNet18, pruned step by step to
-{width:.0%} of its width and stored {form}.
-
-It was chosen as the smallest that loses at most {max_drop:g} points on {n:,} validation photos, so its figure
-there is a little optimistic; `metrics/test.json` has the one on photos that nothing was chosen on. It knows
-the {classes} classes it was trained on and will name one of them for any photo.
+It is the network `{candidate}` in {form}: the smallest file that loses at most {max_drop:g} points on {n:,}
+validation photos, and the most accurate of its size there, so its figure is a little optimistic;
+`metrics/test.json` has the one on photos that nothing was chosen on. `candidates.csv` lists the files that
+were tried. It knows the {classes} classes it was trained on and will name one of them for any photo.
 """
-
-
-def candidates(folder: Path, floor: float, photos) -> Iterator[tuple[Path, nn.Module, float, str]]:
-    """Files (path, network, width, form), smaller steps first; steps far under `floor` are skipped."""
-    steps = pd.read_csv(STEPS / "steps.csv")
-    for row in steps[steps["val_accuracy"] >= floor - HOPELESS].iloc[::-1].itertuples():
-        model = load_model(STEPS / f"step_{row.step:02}.safetensors")
-        whole, small = folder / "float.onnx", folder / "int8.onnx"
-        export(model, whole)
-        quantize_int8(whole, small, photos)
-        yield small, model, row.width, "in 8-bit whole numbers"
-        if row.step == 0:
-            yield whole, model, row.width, "in float"
 
 
 def percent(metrics: dict) -> str:
@@ -67,33 +50,42 @@ def percent(metrics: dict) -> str:
 
 
 def main() -> None:
-    params = read("seed", "export")
+    params = read("seed", "export", "prune.teacher", "prune.reference_rates")
+    catalogue = Catalogue(params.prune.teacher, params.prune.reference_rates)
     validation = open_split(PREPARED, "validation")
     photos = calibration_photos(params.export.calibration, params.seed)
-    best = json.loads(Path("metrics/student.json").read_text())
-    floor = best["val_accuracy"] - params.export.max_drop / 100
+    whole, allowed = catalogue.metrics(REFERENCE), params.export.max_drop
+    FOLDER.mkdir(parents=True, exist_ok=True)
     work = FOLDER / "work"
-    work.mkdir(parents=True, exist_ok=True)
-    for path, model, width, form in candidates(work, floor, photos):
-        metrics = measured(path, model, validation)
-        progress.say(f"width {width:.3f} {form}: {metrics['val_accuracy']:.4f}, at least {floor:.4f} wanted")
-        if metrics["val_accuracy"] >= floor - 1e-9:
-            break
-    path.rename(FOLDER / "model.onnx")
+    tried = smallest_within(
+        catalogue.candidates, whole["val_accuracy"] - allowed / 100, photos, validation, work
+    )
+    if not tried["chosen"].any():
+        best = tried.loc[tried["val_accuracy"].idxmax()]
+        lost = 100 * (whole["val_accuracy"] - best["val_accuracy"])
+        raise UserError(
+            f"export.max_drop = {allowed:g}: no file loses so little against {words(REFERENCE)}; the best, "
+            f"{best['candidate']} in {best['form']}, loses {lost:.1f} points: allow as much"
+        )
+    chosen = tried[tried["chosen"]].iloc[0]
+    Path(chosen["file"]).rename(FOLDER / "model.onnx")
     shutil.rmtree(work)
+    write_csv(FOLDER / "candidates.csv", tried.drop(columns="file"))
+    model = load_model(catalogue.candidates[chosen["candidate"]])
     classes = model.card.classes
     (FOLDER / "classes.json").write_text(json.dumps(classes, indent=2) + "\n", encoding="utf-8")
+    metrics = {key: chosen[key].item() for key in METRICS}
     card = CARD.format(
         classes=len(classes),
         size=model.card.image_size,
         accuracy=percent(metrics),
-        best_accuracy=percent(best),
-        width=width,
-        form=form,
+        whole_accuracy=percent(whole),
+        candidate=chosen["candidate"],
+        form={"int8": "8-bit whole numbers", "float": "float"}[chosen["form"]],
         n=len(validation.labels),
-        max_drop=params.export.max_drop,
-        **{key: metrics[key] for key in ("params", "macs", "size_kib")},
-        **{f"best_{key}": best[key] for key in ("params", "macs", "size_kib")},
+        max_drop=allowed,
+        **{key: metrics[key] for key in ("params", "macs", "size_kib", "epochs")},
+        **{f"whole_{key}": whole[key] for key in ("params", "macs", "size_kib", "epochs")},
     )
     (FOLDER / "README.md").write_text(card, encoding="utf-8")
     write_json("metrics/final.json", metrics)

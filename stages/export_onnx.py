@@ -10,15 +10,14 @@ from stages.common.networks.model_files import load_model
 from stages.common.params import read
 from stages.common.training.examples import PREPARED
 
-STUDENT = Path("models/student/model.safetensors")
 TEACHER = Path("models/teacher_pretrained/model.safetensors")
 FOLDER = Path("models/onnx")
 
 
 def main() -> None:
-    params = read("seed", "export.calibration")
+    params = read("seed", "export.calibration", "prune.teacher")
     validation = open_split(PREPARED, "validation")
-    student = load_model(STUDENT)
+    student = load_model(Path(f"models/student_distilled_{params.prune.teacher}/model.safetensors"))
     export(load_model(TEACHER), FOLDER / "teacher.onnx")
     export(student, FOLDER / "student.onnx")
     photos = calibration_photos(params.export.calibration, params.seed)

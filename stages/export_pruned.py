@@ -7,17 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from stages.common import errors
+from stages.common.evidence.catalogue import METRICS
 from stages.common.files import write_json
-
-METRICS = [
-    "val_accuracy",
-    "val_low",
-    "val_high",
-    "params",
-    "macs",
-    "size_kib",
-    "val_accuracy_before_finetune",
-]
 
 
 def main() -> None:
@@ -27,7 +18,10 @@ def main() -> None:
     steps = pd.read_csv(folder / "steps.csv")
     shutil.copy(folder / f"step_{len(steps) - 1:02}.safetensors", "models/pruned.safetensors")
     shutil.copy(folder / "steps.csv", "models/pruned.csv")
-    write_json("metrics/pruned.json", {name: steps[name].iloc[-1].item() for name in METRICS})
+    write_json(
+        "metrics/pruned.json",
+        {key: steps[key].iloc[-1].item() for key in (*METRICS, "val_accuracy_before_finetune")},
+    )
 
 
 if __name__ == "__main__":

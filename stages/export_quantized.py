@@ -10,9 +10,9 @@ from pathlib import Path
 import pandas as pd
 
 from stages.common import errors
+from stages.common.evidence.catalogue import METRICS
 from stages.common.files import write_json
 
-METRICS = ["val_accuracy", "val_low", "val_high", "params", "macs", "size_kib"]
 STUDENT, CNN, CNN_BITS = Path("models/quantized/student"), Path("models/quantized/cnn"), 4
 
 

@@ -1,5 +1,9 @@
-"""latency: milliseconds of the networks, in PyTorch and in onnxruntime, side by side on this machine."""
+"""latency: milliseconds of the networks, in PyTorch and in onnxruntime, side by side on this machine.
 
+`make latency` measures anew where the committed times are another machine's.
+"""
+
+import importlib.metadata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,23 +14,16 @@ import torch
 from stages.common import errors, machine, progress
 from stages.common.compression.onnx_export import WithNormalization
 from stages.common.compression.onnx_runtime import OnnxModel
+from stages.common.evidence.catalogue import Catalogue
 from stages.common.evidence.latency import interleaved
 from stages.common.files import write_csv
-from stages.common.networks import costs as cost
+from stages.common.networks.costs import size_kib
 from stages.common.networks.model_files import load_model
+from stages.common.params import read
 
-TEACHER = Path("models/teacher_pretrained/model.safetensors")
-STUDENT = Path("models/student/model.safetensors")
-FILES = {  # (network, its form and runtime): every one takes photos as bytes
-    ("teacher_pretrained", "PyTorch fp32"): TEACHER,
-    ("teacher_pretrained", "onnxruntime fp32"): Path("models/onnx/teacher.onnx"),
-    ("student", "PyTorch fp32"): STUDENT,
-    ("student", "onnxruntime fp32"): Path("models/onnx/student.onnx"),
-    ("student", "onnxruntime int8"): Path("models/onnx/student_int8.onnx"),
-    ("final", "onnxruntime"): Path("models/final/model.onnx"),
-}
 BATCHES = (1, 32)
 SECONDS = 1.5  # for each number of threads and batch size
+PACKAGES = ("torch", "onnxruntime")
 
 
 def opened(path: Path, threads: int, photos: np.ndarray) -> Callable[[], object]:
@@ -45,16 +42,23 @@ def opened(path: Path, threads: int, photos: np.ndarray) -> Callable[[], object]
 
 
 def main() -> None:
-    size = load_model(STUDENT).card.image_size
+    params = read("prune.teacher", "prune.reference_rates")
+    files = Catalogue(params.prune.teacher, params.prune.reference_rates).timed
+    first = next(iter(files.values()))
+    size = load_model(first).card.image_size
+    here = {
+        "machine": machine.name(),
+        "versions": ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES),
+    }
     random, rows = np.random.default_rng(0), []
     for threads in sorted({1, machine.workers()}):
         torch.set_num_threads(threads)
         for batch in BATCHES:
             photos = random.integers(0, 256, (batch, size, size, 3), dtype=np.uint8)
             progress.say(f"latency: {threads} threads, {batch} photos")
-            times = interleaved([opened(path, threads, photos) for path in FILES.values()], SECONDS)
+            times = interleaved([opened(path, threads, photos) for path in files.values()], SECONDS)
             slowest = np.median(times[0])
-            for (series, runtime), path, seconds in zip(FILES, FILES.values(), times, strict=True):
+            for (series, runtime), path, seconds in zip(files, files.values(), times, strict=True):
                 median = np.median(seconds)
                 rows.append(
                     {
@@ -68,8 +72,9 @@ def main() -> None:
                         "ms_p90": 1000 * np.percentile(seconds, 90),
                         "images_per_second": batch / median,
                         "times_faster": slowest / median,  # than the first, the teacher in PyTorch
-                        "size_kib": cost.size_kib(path),
-                        "times_smaller": cost.size_kib(TEACHER) / cost.size_kib(path),
+                        "size_kib": size_kib(path),
+                        "times_smaller": size_kib(first) / size_kib(path),
+                        **here,
                     }
                 )
     write_csv("plots/latency.csv", pd.DataFrame(rows))

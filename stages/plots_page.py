@@ -6,7 +6,7 @@ package, so no third-party code is kept in git.
 
 from pathlib import Path
 
-import vl_convert
+from stages.common.report.page import bundle
 
 PAGE = Path(".dvc/plots/page.html")
 
@@ -28,8 +28,7 @@ HTML = """<!DOCTYPE html>
 
 
 def main() -> None:
-    bundle = vl_convert.javascript_bundle().replace("</script", "<\\/script")
-    PAGE.write_text(HTML.replace("BUNDLE", bundle), encoding="utf-8")
+    PAGE.write_text(HTML.replace("BUNDLE", bundle()), encoding="utf-8")
 
 
 if __name__ == "__main__":

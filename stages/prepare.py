@@ -3,11 +3,11 @@
 `python -m stages.prepare`: params `seed`, `data`; writes data/prepared and metrics/data.json.
 """
 
-import json
 from pathlib import Path
 
 from stages.common import errors
 from stages.common.data import preparing
+from stages.common.files import write_json
 from stages.common.params import read
 
 
@@ -27,11 +27,9 @@ def main() -> None:
         "classes": len(manifest.classes),
         "rejected": manifest.rejected,
         "duplicated": manifest.duplicated,
-        "duplicated_across_splits": manifest.duplicated_across_splits,
+        "dropped": manifest.dropped,
     }
-    path = Path("metrics/data.json")
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(metrics, indent=2) + "\n")
+    write_json("metrics/data.json", metrics)
     print("prepared: " + ", ".join(f"{name} {count:,}" for name, count in metrics.items()))
 
 

@@ -1,6 +1,6 @@
-"""prune: the student cut a little at a time, fine-tuned on soft labels after every cut.
+"""prune: the student cut a little at a time, fine-tuned on its teacher's soft labels after every cut.
 
-Step k has width rate**k of the unpruned channels; steps go on until the width is at or under prune.min_width.
+Step k has width rate**k of the unpruned channels, the last one prune.min_width; all steps share prune.epochs.
 """
 
 import argparse
@@ -9,17 +9,15 @@ from pathlib import Path
 import pandas as pd
 
 from stages.common import errors, progress
-from stages.common.compression.pruning import cut, widths
+from stages.common.compression.pruning import cut, shared, widths
 from stages.common.files import write_csv
-from stages.common.networks.model_files import load_model, save_model
-from stages.common.params import read, require_rate
+from stages.common.networks.model_files import load_to_go_on, save_model
+from stages.common.params import fit_of, read, require_rate
 from stages.common.training.examples import MANIFEST, open_data
 from stages.common.training.loop import fit
 from stages.common.training.outputs import measured, validated
 from stages.common.training.resuming import Scratch
 from stages.common.training.soft_labels import open_soft_labels, path_of
-
-STUDENT = Path("models/student/model.safetensors")
 
 
 def main() -> None:
@@ -32,44 +30,51 @@ def main() -> None:
         "augment",
         "distill.temperature",
         "distill.alpha",
+        "prune.teacher",
         "prune.importance",
         "prune.scope",
-        "prune.teacher",
         "prune.min_width",
-        "prune.fit",
+        "prune.epochs",
+        "prune.learning_rate",
+        "prune.batch_size",
+        "prune.weight_decay",
     )
     p = params.prune
     data = open_data(params.augment, params.seed)
     training, validation = data.split("training"), data.split("validation")
     answers = open_soft_labels(p.teacher)
     loss = answers.loss(params.distill.temperature, params.distill.alpha)
-    model = load_model(STUDENT, data.device)
-    unpruned, folder, rows = model.channels, Path(f"models/pruned/{text}"), []
-    with Scratch("prune", params, [MANIFEST, STUDENT, path_of(p.teacher)]) as scratch:
-        for step, width in enumerate(widths(rate, p.min_width)):
+    student = Path(f"models/student_distilled_{p.teacher}/model.safetensors")
+    model = load_to_go_on(student, data.device)
+    unpruned, folder, rows, done = model.channels, Path(f"models/pruned/{text}"), [], 0
+    steps = widths(rate, p.min_width)
+    of_step = [0, *shared(p.epochs, len(steps) - 1)]
+    with Scratch("prune", params, [MANIFEST, student, path_of(p.teacher)]) as scratch:
+        for step, (width, epochs) in enumerate(zip(steps, of_step, strict=True)):
             if step:
                 model = cut(model, unpruned, width, p.importance, p.scope, training, seed=params.seed + step)
             before = validated(model, validation)["val_accuracy"]
-            if step:
+            if epochs:
                 fit(
                     model,
                     training,
                     validation,
                     loss,
-                    p.fit,
+                    fit_of(p, epochs),
                     scratch.slot(f"step {step}"),
                     seed=params.seed,
                     label=f"x{text} step {step}",
                     cycle=answers.views,
-                    first_epoch=(step - 1) * p.fit.epochs,
+                    first_epoch=done,
                 )
+            done += epochs
             path = folder / f"step_{step:02}.safetensors"
             save_model(model, path)
             row = {"rate": rate, "step": step, "width": width, **measured(model, path, validation)}
             rows.append(row | {"val_accuracy_before_finetune": before})
             progress.say(
                 f"x{text} step {step}: {row['params']:,} parameters, validation accuracy "
-                f"{before:.4f} cut, {row['val_accuracy']:.4f} fine-tuned"
+                f"{before:.4f} cut, {row['val_accuracy']:.4f} after {epochs} epochs"
             )
     write_csv(folder / "steps.csv", pd.DataFrame(rows))
 

@@ -1,67 +1,69 @@
-"""prune_control: what step-by-step pruning must beat, at its own final shape and with its own epochs.
+"""prune_control: what step-by-step pruning must beat, with as many epochs and, but for the last, its shape.
 
-one_shot      the student cut once to that width, then fine-tuned for as many epochs as all steps together
-from_scratch  a network of that shape trained on the soft labels from fresh weights, for the student's epochs
-              and the steps' (Liu et al. 2019, "Rethinking the value of network pruning")
-
-The shape is that of the reference rate 0.95.
+pruned_one_shot      the student cut once to prune.min_width, then fine-tuned for prune.epochs
+pruned_from_scratch  a network of that shape trained on the soft labels from fresh weights, for the student's
+                     epochs and prune.epochs (Liu et al. 2019, "Rethinking the value of network pruning")
+student_finetuned    the student fine-tuned for prune.epochs and not cut: what the cuts cost is set against it
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from stages.common import errors
-from stages.common.compression.pruning import cut, widths
+from stages.common.compression.pruning import cut
 from stages.common.networks.cards import new_model
-from stages.common.networks.model_files import load_model
-from stages.common.params import read
+from stages.common.networks.model_files import load_model, load_to_go_on
+from stages.common.params import fit_of, read
 from stages.common.training.examples import MANIFEST, open_data
 from stages.common.training.outputs import train, validated
 from stages.common.training.resuming import Scratch
 from stages.common.training.soft_labels import open_soft_labels, path_of
 
-STUDENT = Path("models/student/model.safetensors")
-RATE, STEPS = 0.95, Path("models/pruned/0.95")
+CONTROLS = ("pruned_one_shot", "pruned_from_scratch", "student_finetuned")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("control", choices=["one_shot", "from_scratch"])
+    parser.add_argument("control", choices=CONTROLS)
     control = parser.parse_args().control
     params = read(
         "seed",
         "augment",
         "distill",
+        "prune.teacher",
         "prune.importance",
         "prune.scope",
-        "prune.teacher",
+        "prune.reference_rates",
         "prune.min_width",
-        "prune.fit",
+        "prune.epochs",
+        "prune.learning_rate",
+        "prune.batch_size",
+        "prune.weight_decay",
     )
     p = params.prune
     data = open_data(params.augment, params.seed)
-    training, validation = data.split("training"), data.split("validation")
     answers = open_soft_labels(p.teacher)
-    student = load_model(STUDENT, data.device)
-    *before_last, width = widths(RATE, p.min_width)
-    shape = load_model(STEPS / f"step_{len(before_last):02}.safetensors").card
-    epochs = len(before_last) * p.fit.epochs
-    if control == "one_shot":
-        model = cut(student, student.channels, width, p.importance, p.scope, training, seed=params.seed)
-        schedule = p.fit.model_copy(update={"epochs": epochs})
-        extra = {"val_accuracy_before_finetune": validated(model, validation)["val_accuracy"]}
-    else:
-        model, extra = new_model(shape, params.seed), {}
-        schedule = params.distill.model_copy(update={"epochs": params.distill.epochs + epochs})
+    path = Path(f"models/student_distilled_{p.teacher}/model.safetensors")
+    model = load_to_go_on(path, data.device)
+    schedule, extra = fit_of(p, p.epochs), {}
+    if control == "pruned_one_shot":
+        training = data.split("training")
+        model = cut(model, model.channels, p.min_width, p.importance, p.scope, training, seed=params.seed)
+        extra["val_accuracy_before_finetune"] = validated(model, data.split("validation"))["val_accuracy"]
+    if control == "pruned_from_scratch":
+        schedule = fit_of(params.distill, params.distill.epochs + p.epochs)
+        *_, last = sorted(Path(f"models/pruned/{p.reference_rates[0]}").glob("step_*.safetensors"))
+        model = new_model(replace(load_model(last).card, epochs=0), params.seed)
     train(
-        f"pruned_{control}",
+        control,
         model,
         data,
         answers.loss(params.distill.temperature, params.distill.alpha),
         schedule,
-        Scratch("prune_control", params, [MANIFEST, STUDENT, path_of(p.teacher)]),
+        Scratch("prune_control", params, [MANIFEST, path, path_of(p.teacher)]),
         cycle=answers.views,
         **extra,
     )

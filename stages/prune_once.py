@@ -4,7 +4,7 @@ from pathlib import Path
 
 from stages.common import errors
 from stages.common.compression.pruning import kept_channels, prune, scores
-from stages.common.networks.model_files import load_model
+from stages.common.networks.model_files import load_to_go_on
 from stages.common.networks.registry import scaled
 from stages.common.params import read
 from stages.common.training.examples import MANIFEST, open_data
@@ -18,7 +18,7 @@ MODEL = Path("models/cnn/model.safetensors")
 def main() -> None:
     params = read("seed", "augment", "prune_once")
     data = open_data(params.augment, params.seed)
-    unpruned = load_model(MODEL)
+    unpruned = load_to_go_on(MODEL, data.device)
     channels = scaled("cnn", unpruned.channels, params.prune_once.width)
     model = prune(unpruned, kept_channels(unpruned, channels, scores(unpruned, "bn_gamma")))
     before = validated(model.to(data.device), data.split("validation"))["val_accuracy"]

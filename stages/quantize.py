@@ -9,7 +9,7 @@ from stages.common import errors, progress
 from stages.common.compression.quantization import BITS, quantized, start_rounding, stop_rounding
 from stages.common.files import write_csv
 from stages.common.networks.codes import FLOAT
-from stages.common.networks.model_files import load_model, save_model
+from stages.common.networks.model_files import load_model, load_to_go_on, save_model
 from stages.common.params import read
 from stages.common.training.examples import MANIFEST, open_data
 from stages.common.training.loop import fit
@@ -24,19 +24,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("network", choices=["student", "cnn"])
     network = parser.parse_args().network
-    params = read(
-        "seed", "augment", "distill.temperature", "distill.alpha", "quantize.teacher", "quantize.fit"
-    )
-    schedule, teacher = params.quantize.fit, params.quantize.teacher
+    params = read("seed", "augment", "distill.temperature", "distill.alpha", "prune.teacher", "quantize.fit")
+    schedule, teacher = params.quantize.fit, params.prune.teacher
     data = open_data(params.augment, params.seed)
     training, validation = data.split("training"), data.split("validation")
     answers = open_soft_labels(teacher)
     loss = answers.loss(params.distill.temperature, params.distill.alpha)
-    source, folder, rows = (
-        Path(f"models/{network}/model.safetensors"),
-        Path(f"models/quantized/{network}"),
-        [],
-    )
+    source = Path(f"models/{'cnn' if network == 'cnn' else f'student_distilled_{teacher}'}/model.safetensors")
+    folder, rows = Path(f"models/quantized/{network}"), []
 
     def record(series: str, bits: int, path: Path) -> None:
         # What is measured is the file.
@@ -52,18 +47,17 @@ def main() -> None:
             record(network, bits, path)
             if bits >= ROUNDED_ENOUGH:
                 continue
-            model = load_model(source, data.device)
+            model = load_to_go_on(source, data.device)
             start_rounding(model, bits)
-            slot, label = scratch.slot(f"{bits} bits"), f"{network} at {bits} bits"
             fit(
                 model,
                 training,
                 validation,
                 loss,
                 schedule,
-                slot,
+                scratch.slot(f"{bits} bits"),
                 seed=params.seed,
-                label=label,
+                label=f"{network} at {bits} bits",
                 cycle=answers.views,
             )
             stop_rounding(model, bits)

@@ -1,49 +1,71 @@
-"""readme: put the committed results into the README, between its two marks.
+"""readme: put the committed results into the README, between its marks, and draw its picture of photos.
 
 Not a stage of the graph: `make readme` runs it.
 """
 
+import json
 from pathlib import Path
 
 import pandas as pd
+from PIL import Image
 
-from stages.common.evidence.identity import identity, workspace
-from stages.common.evidence.studies import stored
-from stages.common.report import tables
+from stages.common.data.layouts import FOOD11
+from stages.common.report import charts, contents, tables
 
-README = Path("README.md")
-BEGIN, END = "<!-- results:begin -->\n", "<!-- results:end -->\n"
+README, STUDY = Path("README.md"), Path("studies/sample")
+SAMPLE, PICTURE = Path("data/sample"), Path("plots/sample.png")
+CLAIMS = (  # the original report's, and the one that Liu et al. 2019 asks of pruning
+    "Distillation from the pretrained teacher helps",
+    "The pretrained teacher teaches better",
+    "Design beats pruning at equal size",
+    "Small pruning steps beat large ones at equal size",
+    "Pruning beats training its shape from scratch",
+)
+
+
+def figures() -> str:
+    """The four figures that the page begins with."""
+    data = json.loads(Path("metrics/data.json").read_text(encoding="utf-8"))
+    tiles = tables.tiles(pd.read_csv("plots/tradeoff.csv"), pd.read_csv("plots/latency.csv"), data)
+    return "".join(f"* **{value}** {label}\n" for value, label in tiles)
+
+
+def claims() -> str:
+    """CLAIMS over the seeds of the sample's study. Raises `KeyError` for one that is not in it."""
+    rows = pd.read_csv(STUDY / "claims.csv")
+    chosen = rows.set_index("claim", drop=False).loc[list(CLAIMS)]
+    shown = contents.claims(STUDY / "claims.csv", "seeds")["shown"]
+    return f"{tables.markdown(tables.claims(chosen))}\n{contents.about(STUDY)}. {shown}\n"
+
+
+def networks() -> str:
+    """Every network of the run at hand."""
+    return tables.markdown(tables.networks(pd.read_csv("plots/tradeoff.csv")))
+
+
+BLOCKS = {"figures": figures, "claims": claims, "results": networks}
 
 
 def filled(text: str) -> str:
-    """The README with its block replaced by the table of the metrics at hand."""
-    before, rest = text.split(BEGIN)
-    _, after = rest.split(END)
-    systems = tables.markdown(tables.systems(tables.results()))
-    claims = tables.markdown(tables.claims(pd.read_csv("plots/claims.csv")))
-    seeds = stored(identity(workspace))
-    over = "`make seeds` repeats this with other seeds and adds their table here.\n"
-    if len(seeds):
-        over = (
-            f"What the seeds {seeds['seeds'].iloc[0].replace(' ', ', ')} say of it:\n"
-            f"\n{tables.markdown(tables.seeds(seeds))}\n{tables.SEEDS_NOTE}\n"
-        )
-    equal = tables.markdown(tables.equal_size(pd.read_csv("plots/equal_size.csv")))
-    speed = tables.markdown(tables.speed(pd.read_csv("plots/latency.csv").query("threads == 1")))
-    block = (
-        f"{systems}\n{tables.NOTE}\n"
-        f"\nWhat this run says of each claim:\n\n{claims}\n{tables.CLAIMS_NOTE}\n"
-        f"\n{over}"
-        "\nThe methods at equal size: about 256 k parameters or their bytes, then the pruned student and\n"
-        f"its controls. Differences are of the same validation photos.\n\n{equal}"
-        "\nSpeed on one thread of the machine that made these results (all threads: `plots/latency.csv`):\n"
-        f"\n{speed}"
-    )
-    return before + BEGIN + block + END + after
+    """The README with each block between `<!-- name:begin -->` and `<!-- name:end -->` made anew."""
+    for name, block in BLOCKS.items():
+        begin, end = f"<!-- {name}:begin -->\n", f"<!-- {name}:end -->"
+        if begin in text:
+            before, rest = text.split(begin)
+            text = before + begin + block() + end + rest.split(end)[1]
+    return text
+
+
+def sample() -> None:
+    """plots/sample.png: the first drawn training photo of each class, where data/sample is on disk."""
+    if SAMPLE.exists():
+        photos = {name: SAMPLE / f"training/{number}_0.jpg" for number, name in enumerate(FOOD11)}
+        charts.sample_picture(PICTURE, {name: Image.open(path) for name, path in photos.items()})
 
 
 def main() -> None:
     README.write_text(filled(README.read_text(encoding="utf-8")), encoding="utf-8")
+    sample()
 
 
 if __name__ == "__main__":

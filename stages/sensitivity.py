@@ -15,15 +15,16 @@ from stages.common.params import read
 from stages.common.training.examples import open_data
 from stages.common.training.outputs import validated
 
-STUDENT = Path("models/student/model.safetensors")
 SHARES = [round(0.1 * i, 1) for i in range(10)]  # of a layer's channels
 
 
 def main() -> None:
-    params = read("seed", "augment", "prune.importance")
+    params = read("seed", "augment", "prune.importance", "prune.teacher")
     data = open_data(params.augment, params.seed)
     validation = data.split("validation")
-    model = load_model(STUDENT, data.device)
+    model = load_model(
+        Path(f"models/student_distilled_{params.prune.teacher}/model.safetensors"), data.device
+    )
     found = scored(model, params.prune.importance, data.split("training"), seed=params.seed)
     rows = []
     cuts = [(block, share) for block in found for share in SHARES]

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from stages.common import errors, machine, progress
-from stages.common.networks.model_files import load_model
+from stages.common.networks.model_files import load_to_go_on
 from stages.common.params import read
 from stages.common.training.examples import open_data
 from stages.common.training.loop import EVAL_BATCH
@@ -24,7 +24,8 @@ def main() -> None:
     params = read("seed", "augment", "distill.views")
     data = open_data(params.augment, params.seed)
     training, views = data.split("training"), params.distill.views
-    teacher = load_model(Path(f"models/teacher_{name}"), data.device).to(memory_format=torch.channels_last)
+    teacher = load_to_go_on(Path(f"models/teacher_{name}"), data.device)
+    teacher = teacher.to(memory_format=torch.channels_last)
     path = path_of(name)
     path.parent.mkdir(parents=True, exist_ok=True)
     shape = (views, len(training), len(data.classes))

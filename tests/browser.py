@@ -20,7 +20,8 @@ console.error = (...words) => { problems.push(words.join(" ")); said(...words); 
 </script>"""
 PROBE = """<script>
 (async () => {
-  while (!document.documentElement.dataset.ready) await new Promise((r) => setTimeout(r, 50));
+  const done = () => document.documentElement.dataset.ready && document.readyState === "complete";
+  while (!done()) await new Promise((r) => setTimeout(r, 50));
   const visible = (e) => { const box = e.getBBox(); return box.width + box.height > 0; };
   const marks = (c) => [...c.querySelectorAll(".role-mark path, .role-mark line, .role-mark text")];
   const charts = [...document.querySelectorAll("[data-chart]")];
@@ -34,6 +35,9 @@ PROBE = """<script>
     wide: document.documentElement.scrollWidth,
     window: innerWidth,
     text: document.body.innerText,
+    columns: Object.fromEntries([...document.querySelectorAll(".wide")].filter((w) => w.checkVisibility())
+      .map((w) => [w.ariaLabel, [...w.querySelectorAll("thead th")]
+        .filter((h) => h.getBoundingClientRect().right <= innerWidth).map((h) => h.textContent)])),
   }), "*");
 })();
 </script>"""
@@ -49,7 +53,11 @@ addEventListener("message", (e) => {{
 
 
 def opened(page: Path, scratch: Path, width: int = PHONE) -> dict:
-    """What a page shows at a width in pixels, without a network. Skips the test where Chromium is not."""
+    """What a page shows at a width in pixels, without a network. Skips the test where Chromium is not.
+
+    problems, requests; charts: marks of each; images: whether loaded; columns: those of each table that are
+    wholly visible without scrolling.
+    """
     names = ("chromium", "chromium-browser", "google-chrome", "chrome")
     browser = next((found for name in names if (found := shutil.which(name))), None)
     if browser is None:
@@ -66,6 +74,11 @@ def opened(page: Path, scratch: Path, width: int = PHONE) -> dict:
             "--headless=new",
             "--no-sandbox",
             "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
             "--host-resolver-rules=MAP * ~NOTFOUND",
             f"--user-data-dir={scratch / 'browser'}",
             "--window-size=1500,2100",

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from dvc.utils.serialize import parse_yaml
 
 from stages.common.errors import UserError
-from stages.common.params import load, read, require_rate
+from stages.common.params import load, parsed, read, require_rate
 
 ROOT = Path(__file__).parent.parent
 
@@ -47,6 +48,11 @@ def test_committed_files_are_valid(name):
         ("prune.rate", "[0.8, 0.9]"),
         ("prune.rate", "0.99999"),
         ("prune.teacher", "imagenet"),
+        ("prune.reference_rates", "[0.9, 0.95]"),
+        ("prune.reference_rates", "[0.95]"),
+        ("prune.reference_rates", "[0.95, 0.4]"),
+        ("student.epochs", "1:30"),
+        ("student.epochs", "yes"),
         ("student.epochs", "2.5"),
         ("student.epochs", "true"),
         ("student.learning_rate", "0"),
@@ -67,9 +73,38 @@ def test_a_wrong_value_is_one_line_that_names_the_key(edited, key, text):
     assert key.split(".")[-1] in message
 
 
-@pytest.mark.parametrize("text", ["1e-3", "1E-3", "0.001", ".001"])
-def test_numbers_are_read_as_dvc_reads_them(edited, text):
-    assert load(edited("student.learning_rate", text)).student.learning_rate == 0.001
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1e-3",
+        "1E-3",
+        "0.001",
+        ".001",
+        "1_0",
+        "010",
+        "0o10",
+        "1:30",
+        "yes",
+        "on",
+        "~",
+        "2026-11-25",
+        "'1'",
+        "1.",
+    ],
+)
+def test_values_are_those_that_dvc_reads(edited, text):
+    path = edited("student.learning_rate", text)
+    assert parsed(path.read_bytes()) == parse_yaml(path.read_text(), str(path))
+
+
+@pytest.mark.parametrize(("text", "value"), [("1e-3", 0.001), ("1E-3", 0.001), (".001", 0.001)])
+def test_small_numbers_are_numbers(edited, text, value):
+    assert load(edited("student.learning_rate", text)).student.learning_rate == value
+
+
+@pytest.mark.parametrize(("text", "value"), [("010", 10), ("0o10", 8), ("1_0", 10)])
+def test_whole_numbers_are_what_dvc_takes_them_for(edited, text, value):
+    assert load(edited("student.epochs", text)).student.epochs == value
 
 
 def test_broken_or_missing_file_is_one_line(tmp_path):
@@ -83,9 +118,9 @@ def test_broken_or_missing_file_is_one_line(tmp_path):
 
 
 def test_read_gives_just_what_is_named():
-    chosen = read("seed", "prune.fit", "prune.teacher", path=ROOT / "params.yaml")
+    chosen = read("seed", "prune.epochs", "prune.teacher", path=ROOT / "params.yaml")
     assert vars(chosen).keys() == {"seed", "prune"}
-    assert vars(chosen.prune).keys() == {"fit", "teacher"}
+    assert vars(chosen.prune).keys() == {"epochs", "teacher"}
 
 
 def test_read_checks_the_rest_of_the_file_too(edited):

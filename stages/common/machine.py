@@ -1,11 +1,16 @@
-"""The machine's settings, from environment variables: they never change a stage's identity.
+"""The machine: its name, and its settings: environment variables, which are no part of a stage's identity.
 
 COMPRESS_DEVICE     "cpu", "cuda", "cuda:1", ...   default: a GPU where there is one
 COMPRESS_PRECISION  "fp32" or "bf16"               default: bf16 on a GPU, fp32 on a CPU
 COMPRESS_WORKERS    threads, a whole number >= 1   default: the cores this process may use
+
+They do change how sums are rounded, so every network records those it was trained with, and results of
+different ones are never put together.
 """
 
 import os
+import platform
+from pathlib import Path
 
 from stages.common.errors import UserError
 
@@ -37,12 +42,58 @@ def device() -> str:
     return name
 
 
+def precision(device: str) -> str:
+    """ "fp32" or "bf16": what networks compute in on this device."""
+    chosen = os.environ.get("COMPRESS_PRECISION") or ("fp32" if device.startswith("cpu") else "bf16")
+    if chosen not in ("fp32", "bf16"):
+        raise UserError(f"COMPRESS_PRECISION={chosen}: expected fp32 or bf16")
+    return chosen
+
+
 def autocast(device: str):
-    """The context to run a network in: bf16 on a GPU, plain fp32 on a CPU, unless COMPRESS_PRECISION says."""
+    """The context to run a network in, at this machine's precision."""
     import torch
 
-    kind = torch.device(device).type
-    precision = os.environ.get("COMPRESS_PRECISION") or ("fp32" if kind == "cpu" else "bf16")
-    if precision not in ("fp32", "bf16"):
-        raise UserError(f"COMPRESS_PRECISION={precision}: expected fp32 or bf16")
-    return torch.autocast(kind, torch.bfloat16, enabled=precision == "bf16")
+    return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision(device) == "bf16")
+
+
+def settings() -> dict[str, str | int]:
+    """What rounds results here: device (a GPU by its name), precision, threads, and torch's version."""
+    import torch
+
+    name = device()
+    on_gpu = torch.device(name).type == "cuda"
+    return {
+        "device": torch.cuda.get_device_name(name) if on_gpu else name,
+        "precision": precision(name),
+        "threads": 0 if on_gpu else workers(),  # on a GPU they round nothing
+        "torch": torch.__version__.partition("+")[0],
+    }
+
+
+_HOW = {"device": "COMPRESS_DEVICE", "precision": "COMPRESS_PRECISION", "threads": "COMPRESS_WORKERS"}
+
+
+def require_same(path: Path | str, recorded: dict[str, str | int]) -> None:
+    """Raises `UserError` where a network was made with other settings than these here; {} says nothing."""
+    here = settings()
+    for key, variable in _HOW.items():
+        if recorded and recorded[key] != here[key]:
+            raise UserError(
+                f"{path}: made with {key} {recorded[key]}, while here {key} is {here[key]}, and results of both"
+                f" are not put together; set {variable} to the former, or run all anew: dvc repro --force"
+            )
+
+
+def name() -> str:
+    """This machine in words: processor, GPU, cores, system."""
+    text = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        text = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), text)
+    except OSError:
+        pass  # not Linux
+    import torch
+
+    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    return f"{text}{gpu}, {workers()} cores, {platform.system()}"

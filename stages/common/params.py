@@ -1,13 +1,12 @@
 """params.yaml: typed, closed and ranged. A stage reads it once, naming the keys it uses."""
 
 import math
-import re
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Literal
+from typing import Annotated, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML, YAMLError
 
 from stages.common.errors import UserError
 
@@ -66,35 +65,43 @@ class PruneOnce(Fit):
     width: float = Field(gt=0, le=1)
 
 
-class Prune(Section):
+Rate = Annotated[float, Field(gt=0, lt=1)]  # each pruning step keeps this share of the width before it
+
+
+class Prune(Fit):
+    """Cutting the student a little at a time; the fit is shared by all the steps of a rate."""
+
     importance: Literal["bn_gamma", "l1", "taylor", "random"]
-    scope: Literal["uniform", "global"]  # the same share of every layer, or the least important of all layers
-    rate: float = Field(gt=0, lt=1)  # each step keeps this share of the width before it
-    teacher: Literal["scratch", "pretrained"]  # whose soft labels every fine-tune learns from
-    min_width: float = Field(gt=0, lt=1)
-    fit: Fit  # after every step
+    scope: Literal["uniform", "global"]  # the same share of every layer, or the worst of all layers
+    rate: Rate
+    # These two always run, small steps first: the controls have the shape that both end at.
+    reference_rates: Annotated[list[Rate], Field(min_length=2, max_length=2)]
+    teacher: Literal["scratch", "pretrained"]  # whose student is pruned and exported
+    min_width: float = Field(gt=0, lt=1)  # where every rate ends
 
     @model_validator(mode="after")
     def _steps_end(self) -> "Prune":
-        if math.log(self.min_width) / math.log(self.rate) > MAX_STEPS:
-            raise ValueError(f"rate {self.rate} needs over {MAX_STEPS} steps to min_width {self.min_width}")
+        for rate in (self.rate, *self.reference_rates):
+            if math.log(self.min_width) / math.log(rate) > MAX_STEPS:
+                raise ValueError(f"rate {rate} needs over {MAX_STEPS} steps to min_width {self.min_width}")
+        small, large = self.reference_rates
+        if not small > large > self.min_width:
+            raise ValueError("reference_rates: expected small steps, then large ones, both above min_width")
         return self
 
 
 class Quantize(Section):
     bits: Literal[16, 8, 6, 4, 3]  # of the file that is exported; all of them are measured
-    teacher: Literal["scratch", "pretrained"]  # whose soft labels the fine-tune learns from
     fit: Fit  # the quantization-aware fine-tune at 4 and 3 bits
 
 
 class Factorize(Fit):
     budget: int = Field(ge=1)  # trainable parameters of the factorized plain CNN
-    teacher: Literal["scratch", "pretrained"]
 
 
 class Export(Section):
     calibration: int = Field(ge=1)  # training photos that set the ranges of int8 activations
-    max_drop: float = Field(ge=0, le=100)  # points under the best student that models/final may lose
+    max_drop: float = Field(ge=0, le=100)  # points under the uncut student that models/final may lose
 
 
 class Report(Section):
@@ -119,22 +126,18 @@ class Params(Section):
     report: Report
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML 1.2 floats, as DVC reads them: plain YAML 1.1 takes `1e-3` for a text."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
-)
+def parsed(content: bytes) -> dict:
+    """A YAML text as DVC reads it: YAML 1.2, where 010 is ten and 1:30 a text. Raises `YAMLError`."""
+    return YAML(typ="safe").load(content.decode())
 
 
 def load(path: Path = PATH) -> Params:
     """The whole file, checked. Raises `UserError` naming the first wrong key, its value and its range."""
     try:
-        return Params.model_validate(yaml.load(path.read_text(encoding="utf-8"), _Loader))
+        return Params.model_validate(parsed(path.read_bytes()))
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; run from the repository's root") from None
-    except yaml.YAMLError as error:
+    except (YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     except ValidationError as error:
         first = error.errors()[0]
@@ -161,6 +164,16 @@ def read(*keys: str, path: Path = PATH) -> SimpleNamespace:
             setattr(chosen, section, SimpleNamespace())
         setattr(getattr(chosen, section), name, getattr(getattr(params, section), name))
     return chosen
+
+
+def fit_of(section: SimpleNamespace, epochs: int) -> Fit:
+    """The schedule of a section that was read key by key, for so many epochs."""
+    return Fit(
+        epochs=epochs,
+        learning_rate=section.learning_rate,
+        batch_size=section.batch_size,
+        weight_decay=section.weight_decay,
+    )
 
 
 def require_rate(text: str) -> float:

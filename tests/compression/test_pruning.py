@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from stages.common.compression.pruning import global_channels, kept_channels, prune, scores
+from stages.common.networks import resnet
 from stages.common.networks.cards import Card, new_model
 from stages.common.networks.convnet import CHANNELS
 from stages.common.networks.costs import parameters
 from stages.common.networks.model_files import load_model, save_model
-from stages.common.networks.registry import PRUNABLE, scaled, standard_channels, wires
-from stages.common.networks.resnet import RESNET_CHANNELS
+from stages.common.networks.registry import prunable, scaled, standard_channels, wires
 
 CARD = Card("student", list(CHANNELS), list("abcdefghijk"), 32, (0.5, 0.4, 0.3), (0.2, 0.3, 0.1))
 PHOTOS = torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
@@ -51,7 +51,7 @@ def masked(model, kept, photos):
     hooks = []
     for wire in wires(model):
         layer = model.get_submodule(wire.layer)
-        if isinstance(layer, torch.nn.BatchNorm2d) and wire.outs in PRUNABLE[model.card.architecture]:
+        if isinstance(layer, torch.nn.BatchNorm2d) and wire.outs in prunable(model.card.architecture):
             hooks.append(layer.register_forward_hook(silence(wire.outs)))
     try:
         return model(photos)
@@ -78,7 +78,7 @@ def test_pruned_equals_masked(architecture, width):
 def test_any_choice_of_channels_is_cut_exactly(architecture):
     model, generator = trained(architecture), torch.Generator().manual_seed(1)
     kept = [torch.arange(c) for c in model.channels]
-    for group in PRUNABLE[architecture]:
+    for group in prunable(architecture):
         channels = model.channels[group]
         kept[group] = torch.randperm(channels, generator=generator)[: channels // 3 + group].sort().values
     torch.testing.assert_close(
@@ -91,7 +91,7 @@ def test_any_choice_of_channels_is_cut_exactly(architecture):
 def test_the_best_scores_stay(architecture, criterion):
     model = trained(architecture)
     found = scores(model, criterion, batches=[(PHOTOS, LABELS)], seed=3)
-    assert list(found) == list(PRUNABLE[architecture])
+    assert list(found) == list(prunable(architecture))
     kept = kept_channels(model, at_width(model, 0.5), found)
     for group, (values, channels) in enumerate(zip(kept, model.channels, strict=True)):
         assert torch.equal(values, values.sort().values)
@@ -161,7 +161,7 @@ def test_global_pruning_has_the_size_of_uniform_pruning(architecture, width):
 def test_global_pruning_takes_from_the_layer_that_matters_least():
     """Scores of one layer are spread out, so it has many that are small for it; the others are even."""
     model = new_model(CARD, seed=0)
-    found = {g: torch.ones(model.channels[g]) for g in PRUNABLE["student"]}
+    found = {g: torch.ones(model.channels[g]) for g in prunable("student")}
     found[5] = torch.linspace(0, 2, 256)
     channels = global_channels(model, found, at_width(model, 0.95))
     assert [c for i, c in enumerate(channels) if i != 5] == [c for i, c in enumerate(CHANNELS) if i != 5]
@@ -219,4 +219,4 @@ def test_a_factorized_network_is_not_pruned():
 
 def test_a_resnet18_of_standard_width_is_torchvisions():
     assert parameters(trained("resnet18")) == 11_182_155
-    assert trained("resnet18").channels == list(RESNET_CHANNELS)
+    assert trained("resnet18").channels == list(resnet.CHANNELS)

@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from stages.common.data import layouts as images
+from stages.common.data import decoding
+from stages.common.data.arrays import SPLITS
 from stages.common.data.decoding import decode
 from stages.common.data.layouts import FOOD11, Listing, Source, hold_out, scan
 from stages.common.errors import UserError
+from tests.graph import ROOT
 
 FLAT = [f"{cls}_{number}.jpg" for cls in range(11) for number in range(2)]
 KAGGLE = [name.replace("/", "-") for name in FOOD11]
@@ -115,10 +117,10 @@ def test_layouts(tmp_path, layout, as_zip):
     names, classes, expected = LAYOUTS[layout]
     listing = scanned(tmp_path, random.Random(0).sample(names, len(names)), as_zip)
     assert listing.classes == classes
-    assert tuple(labels(listing, split) for split in images.SPLITS) == expected
+    assert tuple(labels(listing, split) for split in SPLITS) == expected
     assert sorted(name for split in listing.splits.values() for name, _ in split) == sorted(names)
     assert all(split == sorted(split) for split in listing.splits.values())
-    assert listing.misplaced == []
+    assert listing.rejected == []
 
 
 def test_labels_are_positions_among_the_classes(tmp_path):
@@ -161,7 +163,7 @@ def test_only_visible_photos_are_read(tmp_path, as_zip):
     with Source(lay_out(tmp_path, names + others, as_zip)) as source:
         assert source.names() == names
         assert source.folders() == ["train"]
-        assert scan(source).misplaced == []
+        assert scan(source).rejected == []
 
 
 def test_zip_with_backslashes(tmp_path):
@@ -189,7 +191,7 @@ def test_linked_folders_are_followed(tmp_path):
 def test_misplaced_photos_are_listed_with_a_reason(tmp_path, extra, reason):
     names = under("training", FLAT) + under("validation", FLAT)
     listing = scanned(tmp_path, [*names, extra])
-    [(name, told)] = listing.misplaced
+    [(name, told)] = listing.rejected
     assert name == extra
     assert reason in told
     assert listing.classes == list(FOOD11)
@@ -198,7 +200,7 @@ def test_misplaced_photos_are_listed_with_a_reason(tmp_path, extra, reason):
 
 def test_photo_beside_class_folders_is_misplaced(tmp_path):
     listing = scanned(tmp_path, ["a/1.jpg", "b/1.jpg", "cover.jpg"])
-    assert [name for name, _ in listing.misplaced] == ["cover.jpg"]
+    assert [name for name, _ in listing.rejected] == ["cover.jpg"]
 
 
 @pytest.mark.parametrize("as_zip", [False, True], ids=["folder", "zip"])
@@ -282,7 +284,7 @@ def listing_of(counts: dict[int, int], order: int = 0) -> Listing:
 
 
 def test_hold_out_is_stratified():
-    held = hold_out(listing_of({0: 100, 1: 50, 2: 3, 3: 2, 4: 1}), fraction=0.1, seed=1)
+    held = hold_out(listing_of({0: 100, 1: 50, 2: 3, 3: 2, 4: 1}), {}, fraction=0.1, seed=1)
     count = {label: labels(held, "validation").count(label) for label in range(5)}
     assert count == {0: 10, 1: 5, 2: 1, 3: 1, 4: 0}
     both = held.splits["training"] + held.splits["validation"]
@@ -290,13 +292,13 @@ def test_hold_out_is_stratified():
 
 
 def test_hold_out_leaves_a_photo_to_train_on():
-    held = hold_out(listing_of({0: 5, 1: 2}), fraction=1.0, seed=1)
+    held = hold_out(listing_of({0: 5, 1: 2}), {}, fraction=1.0, seed=1)
     assert labels(held, "training") == [0, 1]
 
 
 def test_hold_out_depends_on_the_seed_and_not_on_the_order_of_files():
     first, again, other = (
-        hold_out(listing_of({0: 50, 1: 50}, order), 0.2, seed) for order, seed in ((1, 7), (2, 7), (1, 8))
+        hold_out(listing_of({0: 50, 1: 50}, order), {}, 0.2, seed) for order, seed in ((1, 7), (2, 7), (1, 8))
     )
     assert first == again
     assert first.splits["validation"] != other.splits["validation"]
@@ -305,7 +307,7 @@ def test_hold_out_depends_on_the_seed_and_not_on_the_order_of_files():
 
 def test_hold_out_keeps_an_existing_validation_split(tmp_path):
     listing = scanned(tmp_path, ["train/0_1.jpg", "train/1_1.jpg", "val/0_1.jpg"])
-    assert hold_out(listing, 0.5, 0) == listing
+    assert hold_out(listing, {}, 0.5, 0) == listing
 
 
 CORNERS = [
@@ -364,8 +366,10 @@ def test_reduced_scale_stays_close_to_the_full_decode(shape, size, orientation):
 
 def test_large_jpegs_are_decoded_at_reduced_scale(monkeypatch):
     seen = []
-    square = images._square
-    monkeypatch.setattr(images, "_square", lambda image, size: seen.append(image.size) or square(image, size))
+    square = decoding._square
+    monkeypatch.setattr(
+        decoding, "_square", lambda image, size: seen.append(image.size) or square(image, size)
+    )
     decode(encoded(photo(1300, 1100), "JPEG"), 64)
     assert min(seen[0]) in range(128, 300)
 
@@ -445,8 +449,7 @@ def test_nothing_of_pillow_reaches_the_terminal(tmp_path):
     (tmp_path / "whole.jpg").write_bytes(encoded(photo(), "JPEG"))
     code = """if True:
         import sys, pathlib
-        from stages.common.data.layouts import Image
-from stages.common.data.decoding import decode
+        from stages.common.data.decoding import Image, decode
         Image.MAX_IMAGE_PIXELS = 50_000  # Pillow warns of photo()'s 60,000
         for path in pathlib.Path(sys.argv[1]).iterdir():
             try:
@@ -455,6 +458,5 @@ from stages.common.data.decoding import decode
                 pass
     """
     python = [sys.executable, "-W", "always", "-c", code, tmp_path]
-    root = Path(images.__file__).parents[2]
-    done = subprocess.run(python, cwd=root, capture_output=True, text=True, check=True)
+    done = subprocess.run(python, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout + done.stderr == ""

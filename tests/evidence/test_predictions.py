@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from stages.common.evidence.predictions import Predictions, read_predictions, write_predictions
+from stages.common.evidence.predictions import (
+    Predictions,
+    class_accuracy,
+    read_predictions,
+    write_predictions,
+)
+from stages.common.training.accuracy import wilson
+from tests.evidence.answers import saying
 
 
 @pytest.fixture(autouse=True)
@@ -52,3 +59,11 @@ def test_a_split_that_the_data_lack_has_no_photos():
         {"validation": Predictions(np.array(["x.jpg"]), np.array([0]), np.array([[1.0, 0.0]]))},
     )
     assert len(read_predictions("net", "test").labels) == 0
+
+
+def test_accuracy_of_each_class_with_its_interval():
+    table = class_accuracy(saying([0, 0, 0, 2], [0, 0, 1, 1]), ["a", "b", "c"])
+    assert list(table["class"]) == ["a", "c"]  # b has no photos
+    assert list(table["n"]) == [3, 1]
+    assert list(table["accuracy"]) == pytest.approx([2 / 3, 0])
+    assert tuple(table.loc[0, ["low", "high"]]) == pytest.approx(wilson(2, 3))

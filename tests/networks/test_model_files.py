@@ -9,12 +9,12 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from stages.common.errors import UserError
+from stages.common.machine import settings
 from stages.common.networks.cards import Card, new_model
 from stages.common.networks.convnet import CHANNELS
 from stages.common.networks.model_files import load_model, save_model
 from stages.common.networks.pretrained import read_weights, transfer
-from stages.common.networks.registry import scaled
-from stages.common.networks.resnet import RESNET_CHANNELS
+from stages.common.networks.registry import scaled, standard_channels
 
 CARD = Card(
     "student", scaled("student", CHANNELS, 0.3), ["egg", "rice", "soup"], 32, (0.5, 0.4, 0.3), (0.2, 0.3, 0.1)
@@ -25,7 +25,7 @@ PHOTOS = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 @pytest.fixture(scope="module")
 def resnet():
     return new_model(
-        Card("resnet18", list(RESNET_CHANNELS), list("abcdefg"), 32, CARD.mean, CARD.std), seed=1
+        Card("resnet18", standard_channels("resnet18"), list("abcdefg"), 32, CARD.mean, CARD.std), seed=1
     ).eval()
 
 
@@ -70,6 +70,8 @@ def test_a_file_carries_everything(tmp_path):
         "std": list(CARD.std),
         "ranks": [],
         "bits": 32,
+        "epochs": 0,
+        "made_with": settings(),
     }
 
 
@@ -140,7 +142,9 @@ def test_a_text_is_no_weights_file(tmp_path, name):
 
 
 def test_transfer_copies_all_but_the_classifier(resnet):
-    target = new_model(Card("resnet18", list(RESNET_CHANNELS), list("abc"), 32, CARD.mean, CARD.std), seed=2)
+    target = new_model(
+        Card("resnet18", standard_channels("resnet18"), list("abc"), 32, CARD.mean, CARD.std), seed=2
+    )
     classifier = target.fc.weight.clone()
     transfer(resnet, target)
     assert torch.equal(target.fc.weight, classifier)

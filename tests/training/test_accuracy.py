@@ -2,9 +2,12 @@
 
 import math
 
+import numpy as np
 import pytest
 
-from stages.common.training.accuracy import Z95, wilson
+from stages.common.training.accuracy import accuracies, balanced, wilson
+
+Z95 = 1.959964
 
 
 @pytest.mark.parametrize(
@@ -30,3 +33,18 @@ def test_its_ends_are_where_the_score_test_turns(correct, n):
 def test_it_stays_within_0_and_1(n):
     assert wilson(0, n)[0] == 0
     assert wilson(n, n)[1] == 1
+
+
+def test_balanced_accuracy_by_hand():
+    """Three of four and none of one are right: 0.6 of all photos, 0.375 of a class."""
+    labels, said = np.array([0, 0, 0, 0, 2]), np.array([0, 0, 0, 1, 1])
+    assert balanced(said, labels) == pytest.approx(0.375)
+    found = accuracies(said, labels)
+    assert (found["val_accuracy"], found["val_balanced_accuracy"]) == pytest.approx((0.6, 0.375))
+    assert (found["val_low"], found["val_high"]) == pytest.approx(wilson(3, 5))
+
+
+def test_both_accuracies_agree_where_classes_are_of_one_size():
+    random = np.random.default_rng(0)
+    labels, said = np.repeat(np.arange(5), 20), random.integers(0, 5, 100)
+    assert balanced(said, labels) == pytest.approx((said == labels).mean())

@@ -1,5 +1,6 @@
 """The training loop: it learns, repeats itself, goes on where it was killed, and says when it diverges."""
 
+import math
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,7 +12,7 @@ from stages.common.errors import UserError
 from stages.common.networks.cards import Card, new_model
 from stages.common.params import Fit
 from stages.common.training.examples import Examples
-from stages.common.training.loop import correct, fit, on_labels, one_cycle, predict
+from stages.common.training.loop import batches, correct, fit, on_labels, one_cycle, predict
 from stages.common.training.resuming import Slot
 
 AUGMENT = SimpleNamespace(crop=0.9, rotation=5, flip=True, colour=0.1)
@@ -79,7 +80,7 @@ def test_a_killed_run_goes_on_and_ends_where_it_would_have_ended(tmp_path, monke
     def dying(logits, batch):
         nonlocal batches
         batches += 1
-        if batches > after * (len(TRAINING) // 8) + 2:
+        if batches > after * math.ceil(len(TRAINING) / 8) + 2:
             raise Killed
         return on_labels(logits, batch)
 
@@ -135,6 +136,34 @@ def test_divergence_is_one_line_that_names_the_run():
     with pytest.raises(UserError, match="test: the loss is nan in epoch 1") as caught:
         run(loss=lambda logits, batch: on_labels(logits, batch) * float("nan"))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("n", "size"), [(1, 8), (8, 8), (9, 8), (70, 8), (100, 64), (129, 64)])
+def test_batches_hold_every_photo_once_and_are_about_equal(n, size):
+    parts = batches(np.random.default_rng(0).permutation(n), size)
+    assert sorted(np.concatenate(parts)) == list(range(n))
+    sizes = [len(part) for part in parts]
+    assert max(sizes) <= size
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_an_epoch_sees_every_photo():
+    seen = []
+
+    def watching(logits, batch):
+        seen.extend(batch.indices)
+        return on_labels(logits, batch)
+
+    run(SCHEDULE.model_copy(update={"epochs": 1}), loss=watching)
+    assert sorted(seen) == list(range(len(TRAINING)))
+
+
+def test_epochs_add_up_in_the_card():
+    """Of a network and of the one whose weights it started from; a killed run counts them once."""
+    model, _ = run()
+    assert model.card.epochs == 4
+    fit(model, TRAINING, VALIDATION, on_labels, SCHEDULE, NO_SLOT, seed=1, label="test")
+    assert model.card.epochs == 8
 
 
 def test_fewer_photos_than_a_batch_are_one_batch():

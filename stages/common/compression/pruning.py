@@ -7,6 +7,7 @@ holds the old weights and trains nothing (FACTS of the original report: 14.93 %)
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -26,11 +27,23 @@ Scores = dict[int, torch.Tensor]  # of each prunable group: (C,) float32 on the 
 
 
 def widths(rate: float, min_width: float) -> list[float]:
-    """Cumulative widths 1, rate, rate**2, ...; the last is the first at or under `min_width`."""
+    """Cumulative widths 1, rate, rate**2, ... while they are over `min_width`, then `min_width` itself.
+
+    So every rate ends at one shape, and what differs between two of them is the size of their steps.
+    """
     found = [1.0]
-    while found[-1] > min_width:
+    while rate ** len(found) > min_width:
         found.append(rate ** len(found))
-    return found
+    return [*found, min_width]
+
+
+def shared(epochs: int, steps: int) -> list[int]:
+    """`epochs` of a whole schedule shared by its steps as evenly as whole numbers allow: (steps,) ints.
+
+    With more steps than epochs some get none; the sum is always `epochs`.
+    """
+    ends = [epochs * step // steps for step in range(steps + 1)]
+    return [end - start for start, end in pairwise(ends)]
 
 
 def scores(

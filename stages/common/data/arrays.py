@@ -29,9 +29,9 @@ class Manifest:
     counts: dict[str, int]  # photos per split
     mean: tuple[float, ...]  # per channel (RGB) over the training photos, as fractions 0..1
     std: tuple[float, ...]
-    rejected: int
-    duplicated: int  # photos whose bytes were seen before
-    duplicated_across_splits: int  # of these, first seen in another split
+    rejected: int  # photos that cannot be used
+    duplicated: int  # training photos whose bytes an earlier training photo has; kept
+    dropped: int  # photos left out of validation or test: their bytes are in an earlier split, or in theirs
     digest: str  # SHA-256 of all arrays
 
 

@@ -1,7 +1,6 @@
-"""From photos to the prepared data set: decoding, hashing and writing, a few photos at a time."""
+"""From photos to the prepared data set: decoding and writing, a few photos at a time."""
 
 import csv
-import hashlib
 import json
 import math
 from collections import deque
@@ -14,8 +13,10 @@ from typing import NamedTuple
 import numpy as np
 
 from stages.common import machine, progress
-from stages.common.data import layouts as images
+from stages.common.data import copies
 from stages.common.data.arrays import SPLITS, ArrayWriter, Manifest, digest
+from stages.common.data.decoding import decode
+from stages.common.data.layouts import Listing, Source, hold_out, scan
 from stages.common.errors import UserError
 
 CHUNK = 32  # photos a thread decodes at a time: handing them over one by one takes as long as decoding them
@@ -38,25 +39,29 @@ def build(
     then `files.csv`, `rejected.csv`, `duplicates.csv` and `manifest.json`. The same photos give the same
     bytes, whatever the number of threads, and no more than a few photos are in memory at a time. A source
     without validation photos gives up `val_fraction` of each class's training photos for it, by `seed`.
+    Which copies are left out is decided before anything is decoded: see `copies.settle`.
     `label` heads the progress bar; `key` is the section of params.yaml that errors point at.
 
-    Raises `UserError` for a source that cannot be used, for more than `max_rejected` rejected photos, and for
-    a class whose training photos were all rejected.
+    Raises `UserError` for a source that cannot be used, for more than `max_rejected` rejected photos, for a
+    class whose training photos were all rejected, and where no validation photo is left.
     """
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "manifest.json").unlink(missing_ok=True)  # vouches for the rest: goes first, comes last
-    with images.Source(source) as photos:
-        listing = images.hold_out(images.scan(photos), val_fraction, seed)
+    with Source(source) as photos:
+        listing, copied = _listing(photos, val_fraction, seed, label)
         done = _decode(photos, listing, directory, image_size, label)
-    rejected, listed = listing.misplaced + done.rejected, directory / "rejected.csv"
+    used = {row.file for row in done.kept}
+    copied = [copy for copy in copied if copy.file in used or not copy.kept]
+    dropped = sum(not copy.kept for copy in copied)
+    rejected, listed = listing.rejected + done.rejected, directory / "rejected.csv"
 
     for split in SPLITS:
         labels = [row.label for row in done.kept if row.split == split]
         np.save(directory / f"{split}_labels.npy", np.array(labels, dtype=np.int64))
     _write_csv(directory / "files.csv", ("split", "file", "label"), done.kept)
     _write_csv(listed, ("file", "reason"), rejected)
-    pairs = [(again.file, first.file) for again, first in done.duplicates]
-    _write_csv(directory / "duplicates.csv", ("file", "first_seen"), pairs)
+    duplicates = ((copy.file, copy.first_seen, "yes" if copy.kept else "no") for copy in copied)
+    _write_csv(directory / "duplicates.csv", ("file", "first_seen", "kept"), duplicates)
 
     if len(rejected) > max_rejected:
         file, reason = rejected[0]
@@ -68,6 +73,11 @@ def build(
     for index, name in enumerate(listing.classes):
         if index not in left:
             raise UserError(f"{source}: every training photo of class '{name}' was rejected; see {listed}")
+    if not any(row.split == "validation" for row in done.kept):
+        raise UserError(
+            f"{source}: every validation photo was rejected ({listed}) or left out as a copy"
+            f" ({directory / 'duplicates.csv'}); add photos that training has not"
+        )
 
     mean, std = done.moments.mean_std()
     manifest = Manifest(
@@ -77,8 +87,8 @@ def build(
         mean=mean,
         std=std,
         rejected=len(rejected),
-        duplicated=len(done.duplicates),
-        duplicated_across_splits=sum(again.split != first.split for again, first in done.duplicates),
+        duplicated=len(copied) - dropped,
+        dropped=dropped,
         digest=digest(directory),
     )
     (directory / "manifest.json").write_text(json.dumps(asdict(manifest), indent=2) + "\n")
@@ -93,7 +103,6 @@ class _Row(NamedTuple):
 
 class _Photo(NamedTuple):
     pixels: np.ndarray  # (size, size, 3) uint8
-    content: bytes  # a hash of the file
     total: np.ndarray  # (3,) int64: the sum of each channel
     squares: np.ndarray  # (3,) int64: the sum of its squares
 
@@ -123,15 +132,26 @@ class _Moments:
 class _Decoded:
     kept: list[_Row] = field(default_factory=list)  # in the order of the arrays
     rejected: list[tuple[str, str]] = field(default_factory=list)  # (file, reason)
-    duplicates: list[tuple[_Row, _Row]] = field(default_factory=list)  # (again, first)
     moments: _Moments = field(default_factory=_Moments)
 
 
-def _decode(
-    photos: images.Source, listing: images.Listing, directory: Path, size: int, label: str
-) -> _Decoded:
-    """Stream the photos into the image arrays; only names, labels and hashes are kept in memory."""
-    done, first = _Decoded(), {}
+def _listing(photos: Source, val_fraction: float, seed: int, label: str) -> tuple[Listing, list[copies.Copy]]:
+    """What is to be decoded, and the copies."""
+    listing = scan(photos)
+    names = (name for split in SPLITS for name, _ in listing.splits[split])
+    copied = copies.find(photos, names, label)
+    listing = hold_out(listing, copied, val_fraction, seed)
+    if not listing.splits["validation"]:
+        raise UserError(
+            f"{photos.path}: no validation photos, and none can be held out, as no class of training has"
+            " two different photos; add photos"
+        )
+    return copies.settle(listing, copied)
+
+
+def _decode(photos: Source, listing: Listing, directory: Path, size: int, label: str) -> _Decoded:
+    """Stream the photos into the image arrays; only names and labels are kept in memory."""
+    done = _Decoded()
     rows = {split: [_Row(split, *entry) for entry in listing.splits[split]] for split in SPLITS}
     with (
         ThreadPoolExecutor(machine.workers()) as pool,
@@ -148,22 +168,19 @@ def _decode(
                     done.kept.append(row)
                     if split == "training":
                         done.moments.add(photo)
-                    if first.setdefault(photo.content, row) != row:
-                        done.duplicates.append((row, first[photo.content]))
     return done
 
 
-def _load(source: images.Source, name: str, size: int) -> _Photo | str:
+def _load(source: Source, name: str, size: int) -> _Photo | str:
     """A photo, or the reason why there is none. Runs in a thread."""
     try:
-        data = source.read(name)
-        pixels = images.decode(data, size)
+        pixels = decode(source.read(name), size)
     except ValueError as error:
         return str(error)
     channels = np.ascontiguousarray(pixels.reshape(-1, 3).T)  # contiguous rows sum several times faster
     total = channels.sum(axis=1, dtype=np.int64)
     squares = np.square(channels, dtype=np.uint32).sum(axis=1, dtype=np.int64)
-    return _Photo(pixels, hashlib.sha256(data).digest(), total, squares)
+    return _Photo(pixels, total, squares)
 
 
 def _in_order(

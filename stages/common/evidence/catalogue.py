@@ -94,13 +94,31 @@ class Catalogue:
         return {key: last[key].item() for key in METRICS}
 
     @property
+    def candidates(self) -> dict[str, Path]:
+        """All small networks that models/final is chosen from: those that prune.rate does not decide."""
+        names = ("cnn_pruned", "factorized", "student_scratch", "student_distilled_scratch")
+        names += (
+            "student_distilled_pretrained",
+            "student_finetuned",
+            "pruned_one_shot",
+            "pruned_from_scratch",
+        )
+        steps = {
+            f"pruned_{rate}_step_{step:02}": Path(f"models/pruned/{rate}/step_{step:02}.safetensors")
+            for rate in self.rates
+            for step in self.steps(rate)["step"]
+            if step  # the first is the student
+        }
+        return {name: NETWORKS[name].path for name in names} | steps
+
+    @property
     def answering(self) -> list[str]:
         """Every network whose answers to each photo are stored."""
         return [*NETWORKS, SMALL_STEPS, LARGE_STEPS]
 
     @property
     def equal_size(self) -> dict[str, tuple[str, ...]]:
-        """One network a method, of about as many parameters as the student or the bytes that so many take."""
+        """One network a method, of about as many parameters as the student or their bytes."""
         return {
             "size of the student": (
                 "student_scratch",
@@ -138,7 +156,7 @@ class Catalogue:
 
     @property
     def timed(self) -> dict[tuple[str, str], Path]:
-        """(network, runtime): file, of what latency measures; the first is what the others are set against."""
+        """(network, runtime): file, of what latency measures; the others are set against the first."""
         return {
             ("teacher_pretrained", "PyTorch fp32"): NETWORKS["teacher_pretrained"].path,
             ("teacher_pretrained", "onnxruntime fp32"): Path("models/onnx/teacher.onnx"),

@@ -1,19 +1,20 @@
-"""How far two networks are apart, and whether that is decided.
+"""How far networks are apart, and whether that is decided.
 
 Of one run: on the same photos. Of several seeds: a difference a seed.
 """
 
+import functools
+import itertools
 import math
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
 
-from stages.common.training.accuracy import Z95
-
 CONFIDENCE = 0.95
-MOST = 1_000_000  # photos; more is no plan
-MOST_SEEDS = 1000
+Z95 = float(stats.norm.ppf((1 + CONFIDENCE) / 2))
+DRAWS = 20_000  # to simulate the critical value of `against_the_best`
 
 
 class Difference(NamedTuple):
@@ -32,6 +33,11 @@ class Difference(NamedTuple):
         """Whether the difference is above zero: "holds", "does not" or "not decided"."""
         return "holds" if self.low > 0 else "does not" if self.high < 0 else "not decided"
 
+    @property
+    def standing(self) -> str:
+        """Of a network against the best of the others: "best", "loses" or "not decided"."""
+        return {"holds": "best", "does not": "loses"}.get(self.verdict, self.verdict)
+
 
 def paired_difference(first: np.ndarray, second: np.ndarray) -> Difference:
     """Accuracy of `first` minus that of `second` on the same photos.
@@ -40,11 +46,68 @@ def paired_difference(first: np.ndarray, second: np.ndarray) -> Difference:
     the two disagree count (Bonett and Price 2012, "Adjusted Wald confidence interval for a difference of
     binomial proportions based on paired data").
     """
+    centre, error = _adjusted(first, second)
+    half = Z95 * error
+    difference = float(first.mean() - second.mean())
+    return Difference(difference, max(-1.0, centre - half), min(1.0, centre + half))
+
+
+def _adjusted(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
+    """Bonett and Price's centre and standard error: as if two more photos had been won and lost, one each."""
     n = len(first)
     gained, lost = int((first & ~second).sum()), int((second & ~first).sum())
     p, q = (gained + 1) / (n + 2), (lost + 1) / (n + 2)
-    half = Z95 * math.sqrt((p + q - (p - q) ** 2) / (n + 2))
-    return Difference((gained - lost) / n, max(-1.0, p - q - half), min(1.0, p - q + half))
+    return p - q, math.sqrt((p + q - (p - q) ** 2) / (n + 2))
+
+
+def against_the_best(right: np.ndarray) -> list[Difference]:
+    """Each network's accuracy minus the best of the others', 95 % intervals that hold for all at once.
+
+    right: (K, N) bool, K >= 2 networks, N >= 1 photos, whether each photo was classified correctly.
+
+    These are comparisons with the best (Hsu 1984, "Constrained simultaneous confidence intervals for multiple
+    comparisons with the best"), made of simultaneous intervals of all pairs, as Edwards and Hsu 1983 do
+    ("Multiple comparisons with the best treatment"): network i is as far from the best of the others as from
+    that j which is farthest ahead, so low is the smallest of the pairs' lows, and high of their highs. Hsu's
+    own, one-sided critical value is smaller, since it guards one best network against the others; but five
+    equal networks are five best ones, and each must be safe from "loses". All pairs guard them: of equal
+    networks any "loses" in at most 5 % of samples.
+
+    The critical value is the 95 % quantile of the largest |Z_i - Z_j| / s_ij, where Z is normal with the
+    covariance of the answers, simulated with the same numbers each time. Centre and error of each pair are
+    Bonett and Price's (`paired_difference`, which this is for K = 2), so that equal answers are no certainty.
+    """
+    critical, accuracies, measured = _critical(right), right.mean(1), []
+    for i, network in enumerate(right):
+        pairs = [_adjusted(network, other) for j, other in enumerate(right) if j != i]
+        low = max(-1.0, min(centre - critical * error for centre, error in pairs))
+        high = min(1.0, min(centre + critical * error for centre, error in pairs))
+        measured.append(Difference(float(accuracies[i] - np.delete(accuracies, i).max()), low, high))
+    return measured
+
+
+def _critical(right: np.ndarray) -> float:
+    """The critical value of `against_the_best`; what the simulation leaves open about it makes it larger."""
+    if len(right) == 2:
+        return Z95
+    covariance = np.cov(right, bias=True)
+    variance = np.diag(covariance)
+    spread = np.sqrt((variance[:, None] + variance - 2 * covariance).clip(0))
+    # A trace on the diagonal, for networks that answer alike.
+    z = np.linalg.cholesky(covariance + 1e-9 * np.eye(len(right))) @ _normal(len(right))
+    largest = np.zeros(DRAWS)
+    for i, j in itertools.combinations(range(len(right)), 2):
+        if spread[i, j] > 1e-4:  # they disagree on a photo at least
+            np.maximum(largest, np.abs(z[i] - z[j]) / spread[i, j], out=largest)
+    # Three standard errors of the number of draws above the quantile.
+    place = int(CONFIDENCE * DRAWS + 3 * math.sqrt(CONFIDENCE * (1 - CONFIDENCE) * DRAWS))
+    return max(Z95, float(np.partition(largest, place)[place]))
+
+
+@functools.cache
+def _normal(k: int) -> np.ndarray:
+    """(k, DRAWS) independent standard normal numbers, the same each time."""
+    return np.random.default_rng(0).standard_normal((k, DRAWS))
 
 
 def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
@@ -57,7 +120,7 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def mean_difference(values: np.ndarray) -> Difference:
-    """Mean of paired differences, one a seed or one a photo, with Student's t interval (Student 1908).
+    """Mean of paired differences, one a seed, with Student's t interval (Student 1908).
 
     values: (K,) float. One value alone, or two equal ones, say nothing of their spread: (-inf, inf).
     """
@@ -65,45 +128,40 @@ def mean_difference(values: np.ndarray) -> Difference:
         return Difference(float(values[0]), -math.inf, math.inf)
     if np.ptp(values) == 0:
         return Difference(*3 * (float(values[0]),))
-    interval = stats.ttest_1samp(values, 0).confidence_interval(CONFIDENCE)
-    return Difference(float(np.mean(values)), float(interval.low), float(interval.high))
+    mean = float(np.mean(values))
+    error = float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)) * error
+    return Difference(mean, mean - half, mean + half)
 
 
-def photos_to_decide(measured: Difference, n: int) -> int | None:
-    """How many photos would bring zero to the end of the interval; `n` gave this one.
+def t_test(values: np.ndarray) -> float:
+    """P value of "the mean is zero", two-sided: below 0.05 where `mean_difference` leaves zero out.
 
-    The difference is taken to stay, and the interval to shrink with the root of the number. None where there
-    is no difference, or where more than a million are needed.
+    values: (K,) float, as in `mean_difference`.
     """
-    if measured.difference == 0:
-        return None
-    half = (measured.high - measured.low) / 2
-    needed = math.ceil(n * (half / measured.difference) ** 2)
-    if measured.verdict == "not decided":
-        needed = max(needed, n + 1)
-    return needed if needed <= MOST else None
+    if np.ptp(values) == 0:  # scipy's is not a number
+        return 0.0 if len(values) > 2 and values[0] else 1.0
+    return float(stats.ttest_1samp(values, 0).pvalue)
 
 
-def seeds_to_decide(values: np.ndarray) -> int | None:
-    """The smallest number of seeds whose t interval leaves zero out, at this mean and standard deviation.
+def holm(p_values: Iterable[float]) -> np.ndarray:
+    """P values adjusted so that all verdicts at a level hold together at that level: (K,) float.
 
-    values: (K,) float, K >= 2. None where that is over a thousand, or there is no difference.
+    Holm 1979, "A simple sequentially rejective multiple test procedure": the smallest of K counts K times,
+    the next K - 1 times, and none counts less than one before it. It needs no independence.
     """
-    mean, deviation = abs(float(np.mean(values))), float(np.std(values, ddof=1))
-    for k in range(2, MOST_SEEDS + 1):
-        if mean > stats.t.ppf((1 + CONFIDENCE) / 2, k - 1) * deviation / math.sqrt(k):
-            return k
-    return None
+    p = np.asarray(list(p_values), dtype=float)
+    order = np.argsort(p, kind="stable")
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)).clip(max=1)
+    return adjusted
 
 
-def at_sizes(sizes: np.ndarray, values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Along a curve of shrinking networks, each photo's value at other sizes, linear between neighbours.
+def shown(halves: Iterable[float]) -> float:
+    """The difference that so many photos or seeds can show: the median of the intervals' half-widths.
 
-    sizes: (S,) parameters; values: (S, N) float or bool; wanted: (K,) parameters within the curve's range.
-    Returns (K, N) float64.
+    halves: of the claims' intervals, fractions; what is not finite does not count. A true difference of this
+    size is decided about every other time. NaN where there is none.
     """
-    order = np.argsort(sizes)
-    sizes, values = np.asarray(sizes, float)[order], np.asarray(values, float)[order]
-    right = np.searchsorted(sizes, wanted).clip(1, len(sizes) - 1)
-    share = ((wanted - sizes[right - 1]) / (sizes[right] - sizes[right - 1]))[:, None]
-    return (1 - share) * values[right - 1] + share * values[right]
+    finite = [half for half in halves if math.isfinite(half)]
+    return float(np.median(finite)) if finite else math.nan

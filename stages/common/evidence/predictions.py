@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from stages.common.training.accuracy import wilson
+
 FOLDER = Path("data/predictions")
 SPLITS = ("validation", "test")
 NAMES = "surrogateescape"  # names of files need not be UTF-8
@@ -71,3 +73,14 @@ def read_names(path: Path | str) -> pd.DataFrame:
 def class_names() -> list[str]:
     """The classes in their order."""
     return json.loads(Path("data/prepared/manifest.json").read_text(encoding="utf-8"))["classes"]
+
+
+def class_accuracy(answers: Predictions, classes: list[str]) -> pd.DataFrame:
+    """Accuracy on each class that has photos: class, n, accuracy, low, high (95 % Wilson), as fractions."""
+    rows = []
+    for number, name in enumerate(classes):
+        right = answers.right[answers.labels == number]
+        if len(right):
+            low, high = wilson(int(right.sum()), len(right))
+            rows.append({"class": name, "n": len(right), "accuracy": right.mean(), "low": low, "high": high})
+    return pd.DataFrame(rows)

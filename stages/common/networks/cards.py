@@ -22,6 +22,10 @@ class Card:
     std: tuple[float, float, float]
     ranks: list[list[int]] = field(default_factory=list)  # of a factorized plain CNN, else empty
     bits: int = FLOAT  # a weight in the file; in memory a quantized network is an ordinary one
+    # Epochs on these photos, those of the networks whose weights it started from among them. Pretraining on
+    # other photos and a teacher's epochs do not count.
+    epochs: int = 0
+    made_with: dict[str, str | int] = field(default_factory=dict)  # `machine.settings` of whoever saved it
 
     @property
     def normalization(self) -> Normalization:

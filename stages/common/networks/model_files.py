@@ -8,6 +8,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+from stages.common import machine
 from stages.common.errors import UserError
 from stages.common.networks.cards import Card
 from stages.common.networks.codes import FLOAT, dequantize, pack, quantize, unpack
@@ -27,8 +28,9 @@ def save_model(model: nn.Module, path: Path | str) -> None:
             codes, tensors[f"{name}.scale"] = quantize(tensor, bits)
             tensor = pack(codes, bits)
         tensors[name] = tensor
+    card = asdict(model.card) | {"made_with": machine.settings()}
     # One metadata key: safetensors writes several in an order that changes from run to run.
-    save_file(tensors, path, metadata={"card": json.dumps(asdict(model.card))})
+    save_file(tensors, path, metadata={"card": json.dumps(card)})
 
 
 def load_model(path: Path | str, device: str = "cpu") -> nn.Module:
@@ -56,3 +58,12 @@ def load_model(path: Path | str, device: str = "cpu") -> nn.Module:
         raise UserError(f"{path}: not a model file of this project ({reason})") from None
     model.card = card
     return model.eval().to(device)
+
+
+def load_to_go_on(path: Path | str, device: str) -> nn.Module:
+    """As `load_model`, of a network that others are made of. Raises `UserError` where it was trained with
+    another number of threads, precision or device than is set here: such results are not compared.
+    """
+    model = load_model(path, device)
+    machine.require_same(path, model.card.made_with)
+    return model

@@ -1,106 +1,177 @@
 """Pictures, drawn with matplotlib. The same table gives the same bytes."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 import pandas as pd
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.text import Annotation
 from matplotlib.ticker import FuncFormatter, MaxNLocator
+from PIL import Image, ImageOps
+from scipy.optimize import isotonic_regression
 
-COLOURS = ("#1b6ca8", "#d1495b", "#2e8b57", "#8d6a9f", "#c77d0a")
+from stages.common.evidence.catalogue import words
+from stages.common.report.tables import ordered, tested
+
+COLOURS = ("#1b6ca8", "#d1495b", "#2e8b57")  # of the rates
+CONTROL, BEATEN = "#444444", "#8a8a8a"
+MARKERS = ("D", "s", "^")  # of the controls
+VERDICTS = {"holds": "#2e8b57", "not decided": "#8a8a8a", "does not": "#d1495b"}
 PERCENT = FuncFormatter(lambda value, _: f"{value:.0%}")
+DRAWN = (
+    "These photos are drawn by the program: one of each class, {size} x {size} pixels as networks see them."
+)
 
 
-def pruning_chart(path: Path | str, steps: pd.DataFrame) -> None:
-    """Parameters against validation accuracy: a line a rate, its 95 % interval shaded, crosses the cut.
+def pruning_chart(path: Path | str, steps: pd.DataFrame, n: int) -> None:
+    """Validation accuracy against parameters, smaller to the right: a line a rate, its 95 % interval shaded.
 
-    A series of one point, a control, is a diamond with its interval. steps: plots/pruning.csv.
+    Crosses are the cut before fine-tuning, hollow marks the controls. steps: plots/pruning.csv; n: photos.
     """
-    figure, axes = plt.subplots(figsize=(8, 5), dpi=120, layout="constrained")
-    for colour, (series, rows) in zip(COLOURS, steps.groupby("series", sort=False), strict=False):
-        rows = rows.sort_values("params")
+    figure, axes = plt.subplots(figsize=(8, 5), dpi=110, layout="constrained")
+    colours, markers = iter(COLOURS), iter(MARKERS)
+    for series, rows in steps.groupby("series", sort=False):
         x, y, cut = rows["params"], rows["val_accuracy"], rows["val_accuracy_before_finetune"]
-        if len(rows) == 1:
-            _interval(axes, rows, x, color=colour, fmt="D", markersize=6, label=f"control: {series}")
-        else:
+        last = rows.iloc[-1]
+        label = f"{series}, {last['epochs']:.0f} epochs"
+        if series.startswith("rate"):
+            colour = next(colours)
             axes.fill_between(x, rows["val_low"], rows["val_high"], color=colour, alpha=0.13, linewidth=0)
-            axes.plot(x, y, "o-", color=colour, markersize=4, label=series)
-            cut = cut[rows["step"] > 0]
-            label = f"{series}, before fine-tuning"
-            axes.plot(x[cut.index], cut, "x", color=colour, alpha=0.6, markersize=5, label=label)
+            axes.plot(x, y, "o-", color=colour, markersize=4, label=label)
+            after = rows["step"] > 0
+            axes.plot(x[after], cut[after], "x", color=colour, alpha=0.6, markersize=5)
+        else:
+            style = {"fmt": next(markers), "color": CONTROL, "markerfacecolor": "white", "markersize": 7}
+            _interval(axes, rows, x, label=f"control: {label}", zorder=5, **style)
+    axes.plot([], [], "x", color=BEATEN, label="before fine-tuning")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1000:.0f} k"))
-    _finish(figure, axes, path, "parameters", "Iterative pruning of the student")
+    axes.invert_xaxis()
+    title = f"Pruning step by step (95 % intervals, n = {n:,})"
+    _finish(figure, axes, "parameters, smaller →", title)
+    _save(figure, path)
 
 
-def tradeoff_chart(path: Path | str, networks: pd.DataFrame) -> None:
-    """Size of the file against validation accuracy, with the Pareto frontier.
+def tradeoff_chart(path: Path | str, networks: pd.DataFrame, n: int) -> None:
+    """Validation accuracy against the size of the file, the Pareto frontier as steps; controls are hollow.
 
-    networks: plots/tradeoff.csv.
+    networks: plots/tradeoff.csv; n: photos.
     """
-    figure, axes = plt.subplots(figsize=(9, 6), dpi=120, layout="constrained")
+    figure, axes = plt.subplots(figsize=(9.5, 6), dpi=110, layout="constrained")
     frontier = networks[networks["frontier"]].sort_values("size_kib")
-    axes.plot(frontier["size_kib"], frontier["val_accuracy"], "-", color=COLOURS[1], label="Pareto frontier")
-    for beaten, rows in networks.groupby(~networks["frontier"]):
-        colour = "#8a8a8a" if beaten else COLOURS[1]
-        _interval(axes, rows, rows["size_kib"], fmt="o", markersize=5, color=colour, alpha=0.6)
+    edge = [*frontier["size_kib"], networks["size_kib"].max()]
+    height = [*frontier["val_accuracy"], frontier["val_accuracy"].iloc[-1]]
+    axes.step(edge, height, where="post", color=COLOURS[1], linewidth=1, label="Pareto frontier")
+    for row in networks.itertuples():
+        colour = COLOURS[1] if row.frontier else BEATEN
+        face = "white" if row.control else colour
+        one = networks.loc[[row.Index]]
+        _interval(axes, one, one["size_kib"], fmt="o", color=colour, markerfacecolor=face, alpha=0.75)
+    for label, face in (("network", BEATEN), ("control, made to compare with", "white")):
+        axes.plot([], [], "o", color=BEATEN, markerfacecolor=face, label=label)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    axes.margins(x=0.18, y=0.1)
-    _name(axes, networks)
-    _finish(figure, axes, path, "KiB (log)", "Accuracy against the size of the file")
-
-
-VERDICTS = {"holds": "#2e8b57", "does not": "#d1495b", "not decided": "#8a8a8a"}
+    axes.set_xlim(networks["size_kib"].min() / 1.25, networks["size_kib"].max() * 3.5)
+    _finish(figure, axes, "KiB (log)", f"Accuracy against the size of the file (95 % intervals, n = {n:,})")
+    _name(axes, networks, list(zip(edge, height, strict=True)))
+    _save(figure, path)
 
 
 def seeds_chart(path: Path | str, claims: pd.DataFrame) -> None:
-    """A line a claim: a dot for each seed, a diamond at the mean, its 95 % interval, the verdict's colour.
+    """A line a claim, by verdict: a dot for each seed, a diamond at the mean with its t interval.
 
-    claims: plots/seeds.csv.
+    claims: claims.csv of a study; the test photos where there are labelled ones, else the validation photos.
     """
-    figure, axes = plt.subplots(figsize=(9, 0.42 * len(claims) + 1.4), dpi=120, layout="constrained")
+    split, of = ("test", "test_") if tested(claims) else ("validation", "")
+    claims = ordered(claims)
+    figure, axes = plt.subplots(figsize=(9, 0.36 * len(claims) + 1.6), dpi=110, layout="constrained")
     axes.axvline(0, color="#555555", linewidth=1)
-    for y, row in enumerate(claims.itertuples()):
-        colour = VERDICTS[row.verdict]
-        each = [100 * float(value) for value in row.each.split()]
+    for y, (_, row) in enumerate(claims.iterrows()):
+        colour = VERDICTS[row[f"{of}verdict"]]
+        each = [100 * float(value) for value in row[f"{of}each"].split()]
         axes.plot(each, [y] * len(each), "o", color=colour, alpha=0.4, markersize=4, zorder=2)
-        axes.plot([100 * row.low, 100 * row.high], [y, y], "-", color=colour, linewidth=2)
-        axes.plot(100 * row.difference, y, "D", color=colour, markersize=6)
+        low, mean, high = (100 * row[of + end] for end in ("low", "difference", "high"))
+        axes.plot([low, high], [y, y], "-", color=colour, linewidth=2)
+        axes.plot(mean, y, "D", color=colour, markersize=6)
     axes.set_yticks(range(len(claims)), claims["claim"])
     axes.invert_yaxis()
     for verdict, colour in VERDICTS.items():
         axes.plot([], [], "D-", color=colour, label=verdict if verdict != "does not" else "does not hold")
-    axes.set_xlabel("points of validation accuracy in the claim's favour")
+    axes.set_xlabel(f"points of {split} accuracy in the claim's favour, {claims['n'].iloc[0]} seeds")
     axes.grid(axis="x", alpha=0.25)
     axes.spines[["top", "right", "left"]].set_visible(False)
     figure.legend(frameon=False, loc="outside lower center", ncols=3)
-    figure.savefig(path, metadata={"Software": None})
-    plt.close(figure)
+    _save(figure, path)
 
 
-def _name(axes: Axes, networks: pd.DataFrame) -> None:
-    """Each network's name to the right of its point; names at about one size move apart."""
-    low, high = axes.get_ylim()
-    gap, rows = (high - low) / 30, networks.sort_values("size_kib")
+def sample_picture(path: Path | str, photos: dict[str, Image.Image]) -> None:
+    """A drawn photo of each class with its name, six a row, and a line that says that they are drawn.
+
+    photos: by the name of their class. 256 colours keep the file small.
+    """
+    columns = min(6, len(photos))
+    rows = -(-len(photos) // columns)
+    figure, places = plt.subplots(
+        rows, columns, figsize=(1.3 * columns, 1.5 * rows + 0.3), dpi=100, layout="constrained", squeeze=False
+    )
+    for place in places.flat:
+        place.axis("off")
+    for place, (name, photo) in zip(places.flat, photos.items(), strict=False):
+        place.imshow(np.asarray(ImageOps.fit(photo, (110, 110))))
+        place.set_title(name, fontsize=9)
+    figure.supxlabel("These photos are drawn by a program: one of each class.", fontsize=9)
+    _save(figure, path)
+    with Image.open(path) as picture:
+        picture.convert("RGB").quantize(256).save(path, optimize=True)
+
+
+def _name(axes: Axes, networks: pd.DataFrame, frontier: list[tuple[float, float]]) -> None:
+    """Each network's name to the right of the points of about its size, moved up or down until it is free.
+
+    frontier: its corners, (KiB, accuracy): names keep off its lines too. The layout must be final.
+    """
+    axes.figure.draw_without_rendering()
+    renderer, place = axes.figure.canvas.get_renderer(), axes.transData.transform
+    taken = []  # (left, bottom, right, top) in pixels
+    for (left, y), (right, _) in pairwise(map(place, frontier)):
+        taken.append((left, y - 2, right, y + 2))
+    rows = networks.sort_values(["size_kib", "val_accuracy"])
     column = (rows["size_kib"].pct_change() > 0.25).cumsum()
     for _, near in rows.groupby(column):
         near = near.sort_values("val_accuracy")
-        heights = near["val_accuracy"].to_numpy().copy()
-        for i in range(1, len(heights)):
-            heights[i] = max(heights[i], heights[i - 1] + gap)
-        heights -= (heights - near["val_accuracy"]).mean()
-        for height, row in zip(heights, near.itertuples(), strict=True):
-            axes.annotate(
-                row.series.replace("_", " "),
-                (row.size_kib, row.val_accuracy),
-                (near["size_kib"].max() * 1.12, height),
-                va="center",
-                fontsize=7,
-                arrowprops={"arrowstyle": "-", "color": "#b5b5b5", "linewidth": 0.6, "shrinkA": 0},
-            )
+        names = [_annotation(axes, row) for row in near.itertuples()]
+        sizes = [name.get_window_extent(renderer) for name in names]
+        left, height = place((near["size_kib"].max(), 0))[0] + 14, 1.1 * sizes[0].height
+        # As near to their points as they can be in the order of these, so that no leader crosses another.
+        apart = height * np.arange(len(names))
+        own = np.array([place((1, accuracy))[1] for accuracy in near["val_accuracy"]])
+        free, placed = np.inf, zip(names, sizes, isotonic_regression(own - apart).x + apart, strict=True)
+        for name, size, y in reversed(list(placed)):
+            y = min(y, free)
+            while _taken(left, y, size.width, height, taken) and y > axes.bbox.y0:
+                y -= 1
+            taken.append((left, y - height / 2, left + size.width, y + height / 2))
+            free = y - height
+            name.set_position(axes.transData.inverted().transform((left, y)))
+
+
+def _annotation(axes: Axes, row) -> Annotation:
+    """A network's name with a thin line to its point."""
+    line = {"arrowstyle": "-", "color": "#b5b5b5", "linewidth": 0.5, "shrinkA": 0, "shrinkB": 3}
+    style = {"va": "center", "fontsize": 7, "color": COLOURS[1] if row.frontier else "#333333"}
+    return axes.annotate(words(row.series), (row.size_kib, row.val_accuracy), arrowprops=line, **style)
+
+
+def _taken(left: float, y: float, width: float, height: float, boxes: list[tuple]) -> bool:
+    """Whether a text at (left, y) would lie on one of the boxes (left, bottom, right, top)."""
+    return any(
+        left < right and x < left + width and y - height / 2 < top and bottom < y + height / 2
+        for x, bottom, right, top in boxes
+    )
 
 
 def _interval(axes: Axes, rows: pd.DataFrame, x: pd.Series, **style) -> None:
@@ -109,12 +180,15 @@ def _interval(axes: Axes, rows: pd.DataFrame, x: pd.Series, **style) -> None:
     axes.errorbar(x, y, yerr=[y - rows["val_low"], rows["val_high"] - y], elinewidth=1, capsize=2, **style)
 
 
-def _finish(figure: plt.Figure, axes: Axes, path: Path | str, xlabel: str, title: str) -> None:
+def _finish(figure: plt.Figure, axes: Axes, xlabel: str, title: str) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10]))  # whole percents
     axes.yaxis.set_major_formatter(PERCENT)
-    axes.set(xlabel=xlabel, ylabel="validation accuracy (95 % interval)", title=title)
+    axes.set(xlabel=xlabel, ylabel="validation accuracy", title=title)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(frameon=False, loc="outside lower center", ncols=3)
+
+
+def _save(figure: plt.Figure, path: Path | str) -> None:
     figure.savefig(path, metadata={"Software": None})
     plt.close(figure)

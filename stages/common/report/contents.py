@@ -1,241 +1,173 @@
-"""What the report's page says, gathered from the results on disk."""
+"""What the page says, gathered from the results on disk."""
 
-import importlib.metadata
 import json
 import math
-import os
-import platform
-import shutil
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import yaml
 
-from stages.common import params
-from stages.common.errors import UserError
-from stages.common.evidence import behaviour
-from stages.common.evidence.identity import identity, require_current, workspace
-from stages.common.evidence.intervals import paired_difference
-from stages.common.evidence.predictions import Predictions, class_names, read_names
-from stages.common.evidence.studies import stored
+from stages.common.evidence.calibration import calibration_error
+from stages.common.evidence.catalogue import Catalogue, words
+from stages.common.evidence.flips import agreement
+from stages.common.evidence.flips import always_wrong as never_right
+from stages.common.evidence.flips import flips as lost_and_won
+from stages.common.evidence.intervals import shown
+from stages.common.evidence.predictions import class_names, read_names
+from stages.common.params import Params, parsed
 from stages.common.report import tables
-from stages.common.report.page import specification
+from stages.common.report.page import script_data, specification, thumbnails
+from stages.common.report.plots import PLOTS, Answers
 
+STUDIES = Path("studies")
 SAMPLE = "data/sample"  # drawn photos, which any page may hold
 FACES = 8  # photos of each kind that the page shows
 MOST_CLASSES = 20  # that the page shows photos of
-WATCHED = (
-    "teacher_pretrained",
-    "student",
-    "pruned",
-    "final",
-)  # networks whose classes and confidence are drawn
-CHARTS = {  # title and note of each chart, by its CSV below plots/
-    "tradeoff": ("Accuracy against the size of the file", "validation photos"),
-    "equal_size": ("The methods at equal size", "difference to the best of them, with 95 % intervals"),
-    "pruning": ("Pruning step by step", "validation accuracy with 95 % intervals"),
-    "sensitivity": ("How much each layer can lose", "without fine-tuning"),
-    "quantization": ("Bits a weight", "validation accuracy with 95 % intervals"),
-    "latency": ("Latency", "milliseconds, on a logarithmic scale"),
-    "training": ("Validation accuracy while training", ""),
-    "classes": ("Accuracy on each class", "validation photos, with 95 % intervals"),
-    "confusion": ("Confusion of the student", "validation photos"),
-    "reliability": ("Confidence against accuracy", "the dashed line is perfect calibration"),
-}
-Answers = Callable[[str], Predictions]
+FLIPPED = ["before", "after", "change", "file", "label", "said_before", "said_after"]
+WRONG = ["file", "label", "said", "by"]
 
 
 def charts() -> dict[str, dict]:
-    """Each chart's title, text alternative and figures as a table."""
+    """Each chart's title, note, text alternative and figures as a table."""
     made = {}
-    for name, (title, note) in CHARTS.items():
-        rows = read_names(f"plots/{name}.csv")
+    for name, plot in PLOTS.items():
+        rows = shown_rows = read_names(f"plots/{name}.csv")
         if name == "confusion":
-            shown = pd.crosstab(rows["actual"], rows["predicted"]).reset_index()
-            shown = shown.rename(columns={"actual": "actual, predicted →"})
-        else:
-            shown = rows
+            shown_rows = pd.crosstab(rows["actual"], rows["predicted"]).reset_index()
+            shown_rows = shown_rows.rename(columns={"actual": "actual, predicted →"})
         made[name] = {
-            "title": title,
-            "note": note,
-            "alt": f"{title}. {_summary(name, rows)}",
-            "rows": [
-                list(shown),
-                *([_cell(value) for value in row] for row in shown.itertuples(index=False)),
-            ],
-            "text": set(shown.columns[:1]) | {"series", "method", "size", "runtime", "class"},
+            "title": plot.title,
+            "note": plot.note,
+            "alt": f"{plot.title}. {_in_words(plot.y if plot.y in rows else plot.x, plot, rows)}",
+            "rows": tables.listed(shown_rows),
+            "text": set(shown_rows.columns[:1]) | set(shown_rows.select_dtypes(exclude="number")),
         }
     return made
 
 
-def specifications() -> dict[str, dict]:
-    """The Vega-Lite specification of each chart."""
-    return {name: specification(f"plots/{name}.csv") for name in CHARTS}
-
-
-def _summary(name: str, rows: pd.DataFrame) -> str:
+def _in_words(_, plot, rows: pd.DataFrame) -> str:
     """A chart in words."""
-    if name == "confusion":
+    if plot.template == "confusion":
         right = (rows["actual"] == rows["predicted"]).mean()
-        wrong = rows[rows["actual"] != rows["predicted"]]
+        wrong = rows[rows["actual"] != rows["predicted"]].value_counts(["actual", "predicted"])
         text = f"{right:.1%} of {len(rows)} photos lie on the diagonal."
         if len(wrong):
-            (actual, predicted), count = next(wrong.value_counts(["actual", "predicted"]).items())
+            (actual, predicted), count = next(wrong.items())
             text += f" Most often confused: {actual} taken for {predicted}, {count} times."
         return text
-    value = next(c for c in ("difference", "ms", "accuracy", "val_accuracy") if c in rows)
+    across = plot.template in ("points", "latency")  # the value lies along x, else along y
+    value, place = (plot.x, plot.y) if across else (plot.y, plot.x)
     unit = {"ms": "{:.2f} ms", "difference": "{:+.1%}"}.get(value, "{:.1%}").format
-    what = {"classes": "class", "latency": "runtime", "reliability": "confidence"}.get(name)
     lines = []
     for series, group in rows.groupby("series", sort=False):
-        values = group[value]
-        if what is None:
-            ends = [values.iloc[0], values.iloc[-1]]
-            told = " to ".join(unit(end) for end in (ends if len(group) > 1 else ends[:1]))
-        else:
-            low, high = group.loc[values.idxmin()], group.loc[values.idxmax()]
-            told = (
-                f"lowest {unit(low[value])} ({what} {low[what]}), highest {unit(high[value])} ({high[what]})"
+        low, high = group.loc[group[value].idxmin()], group.loc[group[value].idxmax()]
+        text = unit(low[value])
+        if len(group) > 1:
+            text = (
+                f"lowest {text} ({place} {low[place]}), highest {unit(high[value])} ({place} {high[place]})"
             )
-        lines.append(f"{str(series).replace('_', ' ')}: {told}")
+        lines.append(f"{words(str(series))}: {text}")
     return "; ".join(lines) + "."
 
 
-def _cell(value) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}" if abs(value) < 1 else f"{value:,.2f}".rstrip("0").rstrip(".")
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+def matching_study(parameters: dict) -> Path | None:
+    """The study of these parameters, whatever its seeds and `report`; of several the one with most seeds."""
 
+    def decides(values: dict) -> dict:
+        return {key: value for key, value in values.items() if key not in ("seed", "report")}
 
-def claims() -> list[dict]:
-    """plots/claims.csv, with `needed` in words."""
-    rows = pd.read_csv("plots/claims.csv")
-    return [
-        row | {"needed": tables.needed(row["verdict"], row["decides_at"])} for row in rows.to_dict("records")
+    found = [
+        path.parent
+        for path in sorted(STUDIES.glob("*/params.yaml"))
+        if decides(parsed(path.read_bytes())) == decides(parameters)
     ]
+    return max(found, key=lambda folder: len(described(folder)["seeds"]), default=None)
 
 
-def seeds() -> tuple[list[dict], list[list[str]]]:
-    """Claims over seeds and accuracies over seeds; empty where there are none.
-
-    They are shown only where code, parameters and photos are those of the run at hand.
-    """
-    rows = stored(own_identity())
-    if not len(rows):
-        return [], []
-    shown = []
-    for row in rows.to_dict("records"):
-        row |= {
-            "needed": tables.needed(row["verdict"], row["decides_at"]),
-            "deviation": f"{100 * row['deviation']:.1f}",
-        }
-        shown.append(row)
-    return shown, tables.seed_networks(pd.read_csv("plots/seeds_networks.csv"))
+def described(study: Path) -> dict:
+    """A study's study.json."""
+    return json.loads((study / "study.json").read_text(encoding="utf-8"))
 
 
-def tiles(results: list[dict], latency: pd.DataFrame, answers: Answers) -> list[dict]:
-    """The four figures at the top."""
-    row = {r["series"]: r for r in results}
-    teacher, final = row["teacher_pretrained"], row["final"]
-    ms = latency.query("threads == 1 and batch == 1").set_index(["series", "runtime"])["ms"]
-    lost = paired_difference(answers("final").right, answers("teacher_pretrained").right)
-    smaller = teacher["size_kib"] / final["size_kib"]
-    quick = ms["teacher_pretrained", "PyTorch fp32"] / ms["final", "onnxruntime"]
-    return [
-        {
-            "value": f"{final['val_accuracy']:.1%}",
-            "label": f"the final network ({final['val_low']:.1%} to {final['val_high']:.1%})",
-        },
-        {
-            "value": f"{final['size_kib']:,.0f} KiB",
-            "label": f"{smaller:,.0f} times smaller than its ResNet18 teacher",
-        },
-        {
-            "value": f"{ms['final', 'onnxruntime']:.2f} ms",
-            "label": f"a photo on one thread, {quick:,.0f} times faster than the teacher in PyTorch",
-        },
-        {
-            "value": f"{tables.signed(lost.difference)} points",
-            "label": f"against the teacher ({tables.signed(lost.low)} to {tables.signed(lost.high)})",
-        },
-    ]
+def claims(path: Path, unit: str) -> dict:
+    """A table of claims with bars: its rows by verdict, half the width of a bar, and what n can show."""
+    rows = pd.read_csv(path)
+    of, split = ("test_", "test") if tables.tested(rows) else ("", "validation")
+    lines = []
+    for row in tables.ordered(rows).to_dict("records"):
+        said = {}
+        for prefix in ("", of):
+            bar = {key: row[prefix + key] for key in ("difference", "low", "high", "verdict")}
+            said[prefix] = bar | {"interval": tables.points(bar["difference"], bar["low"], bar["high"])}
+        lines.append({"claim": row["claim"], "epochs": row["epochs"], "validation": said[""], **said[of]})
+    n = rows[f"{of}n" if f"{of}n" in rows else "n"].iloc[0]  # seeds are as many for both splits
+    ends = [abs(line[end]) for line in lines for end in ("low", "high") if math.isfinite(line[end])]
+    least = shown([(line["high"] - line["low"]) / 2 for line in lines])
+    return {
+        "rows": lines,
+        "split": split,
+        "limit": math.ceil(max(ends, default=0.05) / 0.05) * 0.05,
+        "shown": f"{n:,.0f} {unit.format(split=split)} can show a difference of about "
+        f"{100 * least:.1f} points: one of that size is decided about every other time.",
+    }
 
 
-def limit(rows: list[dict]) -> float:
-    """Half the width that the bars of claims need: a fraction, a multiple of 0.05."""
-    ends = [abs(row[end]) for row in rows for end in ("low", "high") if not math.isnan(row[end])]
-    return math.ceil(max(ends, default=0.05) / 0.05) * 0.05
-
-
-def trust(answers: Answers, names: list[str]) -> list[list[str]]:
-    """Calibration and agreement of each network on the validation photos."""
+def trust(answers: Answers, catalogue: Catalogue) -> tables.Rows:
+    """Calibration of each network, and its agreement with both teachers, on the validation photos."""
     teachers = ("teacher_scratch", "teacher_pretrained")
     table = [
-        ["network", "accuracy", "confidence", "calibration error", *(f"agrees with {t}" for t in teachers)]
+        ["network", "accuracy", "confidence", "calibration error", *(f"as {words(t)}" for t in teachers)]
     ]
-    table[0] = [heading.replace("_", " ") for heading in table[0]]
-    for name in names:
-        said = answers(name)
-        confidence = said.probabilities.max(1).mean()
-        values = [said.right.mean(), confidence, behaviour.calibration_error(said)]
-        values += [behaviour.agreement(said, answers(teacher)) for teacher in teachers]
-        table.append([name.replace("_", " "), *(f"{100 * value:.1f} %" for value in values)])
+    for name in catalogue.answering:
+        said = answers(name, "validation")
+        values = [said.right.mean(), said.probabilities.max(1).mean(), calibration_error(said)]
+        values += [agreement(said, answers(teacher, "validation")) for teacher in teachers]
+        table.append([words(name), *map(tables.accuracy, values)])
     return table
 
 
-def flips(answers: Answers) -> tuple[list[list[str]], pd.DataFrame]:
-    """How many photos each compression lost and won, as a table, and which, as rows of data/flips.csv."""
-    classes = class_names()
+def flipped(answers: Answers, catalogue: Catalogue, classes: list[str]) -> tuple[tables.Rows, pd.DataFrame]:
+    """How many validation photos each compression lost and won, and which: rows of data/flips.csv."""
     table = [["network", "becomes", "photos", "lost", "won", "net", "said otherwise"]]
     rows = []
-    for before, after in behaviour.COMPRESSIONS:
-        first, second = answers(before), answers(after)
-        lost, won = behaviour.flips(first, second)
-        changed = int((first.said != second.said).sum())
-        counts = [len(first.files), len(lost), len(won)]
-        table.append(
-            [
-                before.replace("_", " "),
-                after.replace("_", " "),
-                *(f"{count:,}" for count in counts),
-                f"{len(won) - len(lost):+,}",
-                f"{100 * changed / len(first.files):.1f} %",
-            ]
-        )
+    for before, after in catalogue.compressions:
+        first, second = answers(before, "validation"), answers(after, "validation")
+        lost, won = lost_and_won(first, second)
+        counts = [f"{len(first.files):,}", f"{len(lost):,}", f"{len(won):,}", f"{len(won) - len(lost):+,}"]
+        changed = tables.accuracy(1 - agreement(first, second))
+        table.append([words(before), words(after), *counts, changed])
         for change, which in (("lost", lost), ("won", won)):
-            rows += [
-                {
-                    "before": before,
-                    "after": after,
-                    "change": change,
-                    "file": first.files[i],
-                    "label": classes[first.labels[i]],
-                    "said_before": classes[first.said[i]],
-                    "said_after": classes[second.said[i]],
-                }
-                for i in which
-            ]
-    columns = ["before", "after", "change", "file", "label", "said_before", "said_after"]
-    return table, pd.DataFrame(rows, columns=columns)
+            for i in which:
+                said = (classes[of[i]] for of in (first.labels, first.said, second.said))
+                rows.append((before, after, change, first.files[i], *said))
+    return table, pd.DataFrame(rows, columns=FLIPPED)
 
 
-def flipped(rows: pd.DataFrame) -> list[dict]:
-    """Some photos of each compression that it lost and won."""
-    shown = []
-    for (before, after), group in rows.groupby(["before", "after"], sort=False):
+def always_wrong(answers: Answers, catalogue: Catalogue, classes: list[str]) -> pd.DataFrame:
+    """The validation photos that no network gets right: file, label, and what most networks say."""
+    said = {name: answers(name, "validation") for name in catalogue.answering}
+    some, rows = said[catalogue.student], []
+    for i in never_right(said):
+        votes = np.bincount([of.said[i] for of in said.values()], minlength=len(classes))
+        rows.append((some.files[i], classes[some.labels[i]], classes[int(votes.argmax())], int(votes.max())))
+    return pd.DataFrame(rows, columns=WRONG)
+
+
+def faces(flipped: pd.DataFrame, wrong: pd.DataFrame, networks: int) -> tuple[list[dict], list[dict]]:
+    """Some photos of each compression that it lost and won, and some that no network gets right."""
+    steps = []
+    for (before, after), group in flipped.groupby(["before", "after"], sort=False):
         kinds = []
-        for change, word in (("lost", "Lost"), ("won", "Won")):
+        for change in ("lost", "won"):
+            some = spread(group[group["change"] == change], FACES).itertuples()
             photos = [
-                {"file": r.file, "caption": f"{r.label}: {r.said_before} → {r.said_after}"}
-                for r in spread(group[group["change"] == change], FACES).itertuples()
+                {"file": r.file, "caption": f"{r.label}: {r.said_before} → {r.said_after}"} for r in some
             ]
-            kinds.append((word, photos))
-        title = f"{before} → {after}".replace("_", " ")
-        shown.append({"title": title, "kinds": kinds})
-    return shown
+            kinds.append((change, photos))
+        steps.append({"title": f"{words(before)} → {words(after)}", "kinds": kinds})
+    some = spread(wrong, 3 * FACES).itertuples()
+    return steps, [{"file": r.file, "caption": f"{r.label}: {r.by} of {networks} say {r.said}"} for r in some]
 
 
 def spread(rows: pd.DataFrame, count: int) -> pd.DataFrame:
@@ -243,114 +175,126 @@ def spread(rows: pd.DataFrame, count: int) -> pd.DataFrame:
     return rows.iloc[np.unique(np.linspace(0, len(rows) - 1, count).astype(int))] if len(rows) else rows
 
 
-def always_wrong(answers: Answers, names: list[str]) -> pd.DataFrame:
-    """The validation photos that no network gets right: file, label, and what most networks say."""
-    classes, said = class_names(), {name: answers(name) for name in names}
-    some = said[names[0]]
-    rows = []
-    for i in behaviour.always_wrong(said):
-        votes = np.bincount([of.said[i] for of in said.values()], minlength=len(classes))
-        mostly = classes[int(votes.argmax())]
-        rows.append(
-            {"file": some.files[i], "label": classes[some.labels[i]], "said": mostly, "by": int(votes.max())}
-        )
-    return pd.DataFrame(rows, columns=["file", "label", "said", "by"])
-
-
-def top_three(answers: Answers, who: dict[str, str]) -> list[dict]:
+def top_three(answers: Answers, who: dict[str, str], classes: list[str]) -> list[dict]:
     """The first validation photo of each class with the three likeliest classes of each network in `who`."""
-    classes, shown = class_names(), []
-    said = {name: answers(name) for name in who}
+    said, shown = {name: answers(name, "validation") for name in who}, []
     some = next(iter(said.values()))
     for number, label in enumerate(classes[:MOST_CLASSES]):
-        where = np.flatnonzero(some.labels == number)
-        if not len(where):
-            continue
-        i = where[0]
-        networks = []
-        for name, title in who.items():
-            p = said[name].probabilities[i]
-            networks.append({"name": title, "top": [(classes[c], float(p[c])) for c in np.argsort(-p)[:3]]})
-        shown.append({"file": some.files[i], "label": label, "said": networks})
+        for i in np.flatnonzero(some.labels == number)[:1]:
+            networks = []
+            for name, title in who.items():
+                p = said[name].probabilities[i]
+                top = [(classes[c], float(p[c])) for c in np.argsort(-p, kind="stable")[:3]]
+                networks.append({"name": title, "top": top})
+            shown.append({"file": some.files[i], "label": label, "said": networks})
     return shown
 
 
-def contact_sheet() -> list[tuple[str, list[str]]]:
+def contact_sheet(classes: list[str]) -> list[tuple[str, list[str]]]:
     """The first training photos of each class."""
     files = read_names("data/prepared/files.csv").query("split == 'training'").astype({"label": int})
     return [
         (name, list(files[files["label"] == number]["file"].head(FACES)))
-        for number, name in enumerate(class_names()[:MOST_CLASSES])
+        for number, name in enumerate(classes[:MOST_CLASSES])
     ]
 
 
-def facts(source: str) -> list[list[str]]:
-    """What was run, where and with what."""
-    data = json.loads(Path("metrics/data.json").read_text(encoding="utf-8"))
-    manifest = json.loads(Path("data/prepared/manifest.json").read_text(encoding="utf-8"))
-    packages = ("torch", "torchvision", "onnxruntime", "dvc", "numpy")
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages)
+def facts(source: str, data: dict, latency: pd.DataFrame, study: Path | None) -> tables.Rows:
+    """What was run, where and with what, as it was recorded then."""
+    run = json.loads(Path("metrics/run.json").read_text(encoding="utf-8"))
+    size = json.loads(Path("data/prepared/manifest.json").read_text(encoding="utf-8"))["image_size"]
     counts = ", ".join(f"{data[split]:,} {split}" for split in ("training", "validation", "test"))
-    size = manifest["image_size"]
-    rejected = f"{data['rejected']:,} could not be read, {data['duplicated']:,} were duplicates"
-    return [
+    threads = f", {run['threads']} threads" if run["threads"] else ""
+    table = [
         ["fact", "value"],
         ["photos", f"{source}: {counts}; {data['classes']} classes; {size} × {size} pixels"],
-        ["files left out", rejected],
-        ["code", revision()],
-        ["identity of code, parameters and photos", own_identity()],
-        ["packages", f"Python {platform.python_version()}, {versions}"],
-        ["machine of this report", machine()],
+        ["files", left_out(data)],
+        ["networks trained with", f"{run['device']}, {run['precision']}{threads}, torch {run['torch']}"],
+        ["times measured on", measured_on(latency)],
     ]
+    return [*table, ["seeds", about(study)]] if study else table
 
 
-def own_identity() -> str:
-    """The identity of this run; "unknown" where its stages were not run by DVC as they are."""
-    try:
-        require_current(workspace)
-        return identity(workspace)
-    except UserError:
-        return "unknown"
+def measured_on(latency: pd.DataFrame) -> str:
+    """The machine and versions of plots/latency.csv."""
+    return "; ".join(
+        " with ".join(row) for row in latency[["machine", "versions"]].drop_duplicates().to_numpy()
+    )
 
 
-def revision() -> str:
-    """The commit, and whether code or parameters differ from it."""
+def left_out(data: dict) -> str:
+    """What was not used, and what was although it came twice; data: metrics/data.json."""
 
-    def git(*words: str) -> str:
-        done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
-        return done.stdout.strip() if done.returncode == 0 else ""
+    def files(count: int, one: str, many: str) -> str:
+        return f"{count:,} {one if count == 1 else many}"
 
-    commit = git("rev-parse", "--short=12", "HEAD")
-    if not commit:
-        return "not in git"
-    changed = git("status", "--porcelain", "--", "stages", "dvc.yaml", "params.yaml", "requirements.txt")
-    return f"commit {commit}{', with changes that are not committed' if changed else ''}"
-
-
-def machine() -> str:
-    """Processor, GPU, cores and system."""
-    name = platform.processor() or platform.machine()
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                name = line.partition(":")[2].strip()
-                break
-    except OSError:
-        pass  # not Linux
-    if shutil.which("nvidia-smi"):
-        query = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
-        said = subprocess.run(query, capture_output=True, text=True, check=False)
-        name += f", {said.stdout.splitlines()[0]}" if said.returncode == 0 and said.stdout else ""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{name}, {cores} cores, {platform.system()}"
+    rejected = files(data["rejected"], "file was rejected", "files were rejected")
+    kept = files(data["duplicated"], "copy within training was kept", "copies within training were kept")
+    dropped = files(data["dropped"], "photo was left out", "photos were left out")
+    return (
+        f"{rejected}{' (listed below)' if data['rejected'] else ''}; {kept}; {dropped} of validation or test "
+        "because an earlier photo has the same bytes"
+    )
 
 
-def rejected() -> list[list[str]]:
-    """The files that could not be read and why, as a table; empty where all could be."""
-    rows = read_names("data/prepared/rejected.csv")
-    return [list(rows), *rows.astype(str).to_numpy().tolist()] if len(rows) else []
+def about(study: Path) -> str:
+    """Of which seeds, revision and machine a study is."""
+    of = described(study)
+    seeds = ", ".join(map(str, of["seeds"]))
+    threads = f", {of['threads']} threads" if of["threads"] else ""
+    return (
+        f"Study '{of['name']}': seeds {seeds} of {of['source']}, revision {of['revision']}, "
+        f"{of['machine']} ({of['device']}, {of['precision']}{threads})"
+    )
 
 
-def parameters() -> str:
-    """params.yaml as it ran, without its comments."""
-    return yaml.safe_dump(params.load().model_dump(), sort_keys=False)
+def page(params, catalogue: Catalogue, answers: Answers, flips: tuple, wrong: pd.DataFrame) -> dict:
+    """Everything that page.html shows; params: all of params.yaml, flips: what `flipped` gives."""
+    parameters = Params.model_construct(**vars(params)).model_dump()
+    source, study, classes = params.data.source, matching_study(parameters), class_names()
+    networks, latency = pd.read_csv("plots/tradeoff.csv"), pd.read_csv("plots/latency.csv")
+    equal = pd.read_csv("plots/equal_size.csv").groupby("size", sort=False)
+    data = json.loads(Path("metrics/data.json").read_text(encoding="utf-8"))
+    first = top_three(answers, {catalogue.watched[0]: "teacher", catalogue.student: "student"}, classes)
+    steps, never = faces(flips[1], wrong, len(catalogue.answering))
+    sheet, pictures = contact_sheet(classes), {}
+    if source == SAMPLE or params.report.embed_photos:
+        names = [file for _, files in sheet for file in files] + [photo["file"] for photo in first + never]
+        names += [photo["file"] for step in steps for _, photos in step["kinds"] for photo in photos]
+        pictures = thumbnails(Path(source), names)
+    return {
+        "lead": f"{len(classes)} classes, photos of {source}. "
+        f"{'They are drawn by a program, not taken. ' if source == SAMPLE else ''}"
+        "Accuracies and differences have 95 % intervals.",
+        "tiles": tables.tiles(networks, latency, data),
+        "study": study
+        and {
+            "about": about(study),
+            "claims": claims(study / "claims.csv", "seeds"),
+            "networks": tables.over_seeds(pd.read_csv(study / "networks.csv")),
+        },
+        "run": claims(Path("plots/claims.csv"), "{split} photos"),
+        "seed": params.seed,
+        "text": tables.TEXT,
+        "networks": tables.networks(networks),
+        "equal_size": [(size, tables.equal_size(rows)) for size, rows in equal],
+        "candidates": tables.candidates(pd.read_csv("models/final/candidates.csv")),
+        "max_drop": params.export.max_drop,
+        "speed": tables.speed(latency),
+        "machine": measured_on(latency),
+        "trust": trust(answers, catalogue),
+        "flips": flips[0],
+        "steps": steps,
+        "first": first,
+        "never": never,
+        "never_note": f"{len(wrong):,} of {data['validation']:,} validation photos are wrong in all "
+        f"{len(catalogue.answering)} networks; {len(never)} of them, with what most say.",
+        "sheet": sheet if pictures else [],
+        "shown_classes": f", of the first {MOST_CLASSES} classes" if len(classes) > MOST_CLASSES else "",
+        "pictures": pictures,
+        "facts": facts(source, data, latency, study),
+        "rejected": tables.listed(read_names("data/prepared/rejected.csv")),
+        "parameters": yaml.safe_dump(parameters, sort_keys=False),
+        "charts": charts(),
+        "specifications": script_data({name: specification(name) for name in PLOTS}),
+    }

@@ -6,20 +6,20 @@ and page.js beside this module.
 """
 
 import base64
+import functools
 import io
 import json
 from pathlib import Path
 
 import jinja2
-import numpy as np
 import pandas as pd
 import vl_convert
-import yaml
 from dvc_render import VegaRenderer
 from PIL import Image
 
 from stages.common.data.decoding import decode
 from stages.common.data.layouts import Source
+from stages.common.report.plots import PLOTS
 
 HERE = Path(__file__).parent
 TEMPLATES = Path(".dvc/plots")
@@ -35,27 +35,29 @@ def write_page(path: Path | str, **content) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": _percent, "position": _position}
+    environment.filters["position"] = _position
     text = environment.get_template("page.html").render(
         style=(HERE / "page.css").read_text(encoding="utf-8"),
         script=(HERE / "page.js").read_text(encoding="utf-8"),
-        # Nothing in a bundle may look like the end of its element.
-        vega=vl_convert.javascript_bundle().replace("</script", "<\\/script"),
+        vega=bundle(),
         **content,
     )
     # A photo's name need not be Unicode.
     Path(path).write_text(text, encoding="utf-8", errors="replace")
 
 
-def specification(csv: str) -> dict:
-    """The chart that `dvc plots` draws of a CSV file, for one revision and as wide as the page.
+@functools.cache
+def bundle() -> str:
+    """The JavaScript that draws charts, to stand inside a <script>: nothing in it looks like its end."""
+    return vl_convert.javascript_bundle().replace("</script", "<\\/script")
 
-    csv: "plots/pruning.csv", with its template, axes and labels in dvc.yaml.
-    """
-    rows = pd.read_csv(csv, keep_default_na=False, dtype=str)
+
+def specification(name: str) -> dict:
+    """The chart of PLOTS as `dvc plots` draws it, for one revision and as wide as the page."""
+    rows = pd.read_csv(f"plots/{name}.csv", keep_default_na=False, dtype=str)
     points = [{**row, "rev": ""} for row in rows.to_dict("records")]
-    properties = _plot(csv) | {"title": ""}
-    filled = VegaRenderer(points, csv, template_dir=str(TEMPLATES), **properties).get_filled_template()
+    properties = PLOTS[name].properties | {"title": ""}
+    filled = VegaRenderer(points, name, template_dir=str(TEMPLATES), **properties).get_filled_template()
     chart = _single(filled)
     for key in ("title", "$schema"):
         chart.pop(key, None)
@@ -70,16 +72,6 @@ def specification(csv: str) -> dict:
     if "facet" not in chart:
         chart["width"] = "container"
     return chart
-
-
-def _plot(csv: str) -> dict:
-    """What dvc.yaml says of a plot."""
-    graph = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))
-    for stage in graph["stages"].values():
-        for plot in stage.get("plots", []):
-            if csv in plot:
-                return {key: value for key, value in plot[csv].items() if key != "cache"}
-    raise KeyError(csv)
 
 
 def _single(part):
@@ -103,23 +95,16 @@ def thumbnails(source: Path, names: list[str]) -> dict[str, str]:
     pictures = {}
     with Source(source) as photos:
         for name in dict.fromkeys(names):
-            pictures[name] = _data_uri(decode(photos.read(name), THUMBNAIL))
+            file = io.BytesIO()
+            Image.fromarray(decode(photos.read(name), THUMBNAIL)).save(file, "JPEG", quality=80)
+            data = base64.b64encode(file.getvalue()).decode("ascii")
+            pictures[name] = f"data:image/jpeg;base64,{data}"
     return pictures
-
-
-def _data_uri(pixels: np.ndarray) -> str:
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG", quality=80)
-    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii")
 
 
 def script_data(values) -> str:
     """JSON to stand inside a <script>: no text in it can end the element."""
     return json.dumps(values, ensure_ascii=False).replace("<", "\\u003c")
-
-
-def _percent(value: float, digits: int = 1) -> str:
-    return f"{100 * value:.{digits}f} %"
 
 
 def _position(value: float, limit: float) -> float:

@@ -1,188 +1,156 @@
-"""The tables of results: every network, the methods at equal size, and speed."""
-
-import json
-import math
-from pathlib import Path
+"""The tables of results, as rows of text: the page and the README show the same ones."""
 
 import pandas as pd
-from rich.console import Console
-from rich.table import Table
 
-from stages.common.evidence.catalogue import MODELS
-from stages.common.training.accuracy import wilson
+from stages.common.evidence.catalogue import NETWORKS, words
 
-ORIGINAL = {  # validation accuracy on Food-11 in the report that this project reproduces
-    "teacher_scratch": 0.8009,
-    "teacher_pretrained": 0.8841,
-    "cnn": 0.8052,
-    "cnn_pruned": 0.1493,
-    "student_scratch": 0.7829,
-    "student_distilled_scratch": 0.8056,
-    "student_distilled_pretrained": 0.8152,
+TEXT = {  # columns of words; the others are figures
+    *(
+        "network",
+        "network, runtime",
+        "method",
+        "form",
+        "verdict",
+        "on validation",
+        "on test",
+        "claim",
+        "becomes",
+    ),
+    *("fact", "value", "file", "reason"),
 }
-NOTE = "The column 'original' is the original report's figure on Food-11: other photos, at another size."
-LOG_WIDTH = 140  # characters, where there is no terminal to ask
-
-CLAIMS_NOTE = (
-    "Points of accuracy in the claim's favour: the difference of two networks on the same photos, plus what "
-    "the claim allows. A verdict follows from the interval; of 20 intervals about one misses."
+ORDER = ("holds", "not decided", "does not")  # of verdicts
+ORIGINAL_NOTE = (
+    "'Original' is the figure of the report being reproduced, on Food-11: other photos, another size."
 )
-SEEDS_NOTE = (
-    "Mean over the seeds in the claim's favour, with Student's t interval; every stage ran anew for each. "
-    "Where photos are the same for every seed, the interval holds the chance of training alone."
-)
-
-TEXT = {
-    "system",
-    "method",
-    "network",
-    "runtime",
-    "verdict",
-    "claim",
-    "becomes",
-    "fact",
-    "value",
-    "file",
-    "reason",
-}  # columns of words; the others are figures
 
 Rows = list[list[str]]  # headings, then a row a line
 
 
-def results() -> list[dict]:
-    """One row a network: its metrics, its test accuracy (None where unlabelled) and the original's."""
-    test = json.loads(Path("metrics/test.json").read_text())
-    rows = []
-    for name, model in MODELS.items():
-        metrics = json.loads(Path(f"metrics/{name}.json").read_text())
-        row = {"series": name, "method": model.method, **metrics, "test_accuracy": test.get(name)}
-        if name in test:
-            row["test_low"], row["test_high"] = wilson(round(test[name] * test["n"]), test["n"])
-        rows.append(row | {"original": ORIGINAL.get(name)})
-    return rows
+def networks(rows: pd.DataFrame) -> Rows:
+    """Every network; rows: plots/tradeoff.csv. Without labelled test photos the column for them goes."""
+    table = [["network", "test (95 %)", "validation (95 %)", "balanced", *COSTS, "method", "original"]]
+    for row in rows.itertuples():
+        original = NETWORKS[row.series].original
+        table.append(
+            [
+                words(row.series),
+                accuracy(row.test_accuracy, row.test_low, row.test_high),
+                accuracy(row.val_accuracy, row.val_low, row.val_high),
+                accuracy(row.val_balanced_accuracy),
+                *costs(row),
+                row.method,
+                f"{100 * original:.2f} %" if original else "—",
+            ]
+        )
+    if rows["test_accuracy"].isna().all():
+        table = [[*row[:1], *row[2:]] for row in table]
+    return table
 
 
-def systems(rows: list[dict]) -> Rows:
-    """Every network beside the original report's figure."""
+COSTS = ("parameters", "KiB", "epochs", "MACs")
 
-    def percent(row: dict, split: str) -> str:
-        if row[f"{split}_accuracy"] is None:
-            return "—"
-        value, low, high = (100 * row[f"{split}_{part}"] for part in ("accuracy", "low", "high"))
-        return f"{value:.1f} % ({low:.1f}-{high:.1f})"
 
-    headings = [
-        "system",
-        "method",
-        "parameters",
-        "MACs",
-        "KiB",
-        "validation (95 %)",
-        "test (95 %)",
-        "original",
-    ]
-    return [headings] + [
-        [
-            _words(row["series"]),
-            row["method"],
-            f"{row['params']:,}",
-            f"{row['macs'] / 1e6:,.1f} M",
-            f"{row['size_kib']:,.0f}",
-            percent(row, "val"),
-            percent(row, "test"),
-            f"{100 * row['original']:.2f} %" if row["original"] else "—",
-        ]
-        for row in rows
-    ]
+def costs(row) -> list[str]:
+    """The cells of COSTS; row has params, size_kib, epochs, macs."""
+    return [f"{row.params:,.0f}", f"{row.size_kib:,.0f}", f"{row.epochs:,.0f}", f"{row.macs / 1e6:,.1f} M"]
 
 
 def equal_size(rows: pd.DataFrame) -> Rows:
-    """The methods at equal size and their distance to the best of them; rows: plots/equal_size.csv."""
-    table = [["network", "method", "parameters", "KiB", "validation", "against the best (95 %)", "verdict"]]
-    for _, group in rows.groupby("size", sort=False):
-        for i, row in enumerate(group.itertuples()):
-            costs = [f"{row.params:,}", f"{row.size_kib:,.0f}", f"{100 * row.val_accuracy:.1f} %"]
-            verdict = "loses" if row.high < 0 else "not decided"
-            against = [points(row.difference, row.low, row.high), verdict]
-            best = ["—", "best of its size"]
-            table.append([_words(row.series), row.method, *costs, *(against if i else best)])
-    return table
-
-
-def speed(latency: pd.DataFrame) -> Rows:
-    """How long a network takes, against the teacher in PyTorch; latency: plots/latency.csv."""
-    headings = ["network", "runtime", "threads", "photos", "ms (10-90 %)", "times faster", "times smaller"]
-    return [headings] + [
-        [
-            _words(row.series),
-            row.runtime,
-            str(row.threads),
-            str(row.batch),
-            f"{row.ms:.2f} ({row.ms_p10:.2f}-{row.ms_p90:.2f})",
-            f"{row.times_faster:.1f}",
-            f"{row.times_smaller:.0f}",
-        ]
-        for row in latency.itertuples()
-    ]
-
-
-def claims(rows: pd.DataFrame) -> Rows:
-    """What one run says of each claim; rows: plots/claims.csv."""
-    test = "test_difference" in rows
-    table = [
-        ["claim", "validation (95 %)", "verdict", "photos to decide", *["test (95 %)", "verdict"][: 2 * test]]
-    ]
+    """The methods at equal size against the best of the others; rows: plots/equal_size.csv."""
+    table = [["network", "validation", "against the best other (95 %)", "verdict", *COSTS, "method"]]
     for row in rows.itertuples():
-        line = [
-            row.claim,
-            points(row.difference, row.low, row.high),
-            _verdict(row.verdict),
-            needed(row.verdict, row.decides_at),
-        ]
-        if test:
-            line += [points(row.test_difference, row.test_low, row.test_high), _verdict(row.test_verdict)]
-        table.append(line)
-    return table
-
-
-def seeds(rows: pd.DataFrame) -> Rows:
-    """What several seeds say of each claim; rows: plots/seeds.csv."""
-    table = [["claim", "mean (95 %)", "deviation", "seeds", "verdict", "seeds to decide"]]
-    for row in rows.itertuples():
-        interval = points(row.difference, row.low, row.high)
-        deviation = f"{100 * row.deviation:.1f}"
+        against = points(row.difference, row.low, row.high)
         table.append(
-            [
-                row.claim,
-                interval,
-                deviation,
-                str(row.n),
-                _verdict(row.verdict),
-                needed(row.verdict, row.decides_at),
-            ]
+            [words(row.series), accuracy(row.val_accuracy), against, row.verdict, *costs(row), row.method]
         )
     return table
 
 
-def seed_networks(rows: pd.DataFrame) -> Rows:
-    """Every network over several seeds; rows: plots/seeds_networks.csv."""
-    table = [["network", "seeds", "validation", "test"]]
+def candidates(rows: pd.DataFrame) -> Rows:
+    """The files that were looked at for models/final; rows: models/final/candidates.csv."""
+    table = [["network", "form", "validation", "KiB", "parameters", "epochs", "chosen"]]
     for row in rows.itertuples():
-        cells = []
-        for mean, deviation in (
-            (row.val_accuracy, row.val_deviation),
-            (row.test_accuracy, row.test_deviation),
-        ):
-            cells.append("—" if pd.isna(mean) else f"{100 * mean:.1f} ± {100 * deviation:.1f} %")
-        table.append([_words(row.series), str(row.n), *cells])
+        size = [f"{row.size_kib:,.1f}", f"{row.params:,}", f"{row.epochs:,.0f}"]
+        chosen = "yes" if str(row.chosen) in ("yes", "True") else "no"
+        table.append([words(row.candidate), row.form, accuracy(row.val_accuracy), *size, chosen])
     return table
+
+
+def speed(latency: pd.DataFrame) -> Rows:
+    """How long a network takes on one thread, against the teacher in the same runtime; plots/latency.csv."""
+    table = [["network, runtime", "ms (10-90 %)", "× teacher", "photos at once", "photos/s", "KiB"]]
+    for row in latency.assign(times=times_faster(latency)).query("threads == 1").itertuples():
+        time = [f"{row.ms:.2f} ({row.ms_p10:.2f}-{row.ms_p90:.2f})", f"{row.times:.1f}", str(row.batch)]
+        per_second = f"{row.images_per_second:,.0f}"
+        table.append([f"{words(row.series)}, {row.runtime}", *time, per_second, f"{row.size_kib:,.0f}"])
+    return table
+
+
+def times_faster(latency: pd.DataFrame) -> pd.Series:
+    """How many times faster each row is than the teacher in the same runtime, on the same threads and batch.
+
+    The teacher is the network of the first row; of its rows in a runtime the float one counts.
+    """
+    same = [latency["threads"], latency["batch"], latency["runtime"].str.split().str[0]]
+    of_teacher = latency["ms"].where(latency["series"] == latency["series"].iloc[0])
+    return of_teacher.groupby(same).transform("first") / latency["ms"]
+
+
+def claims(rows: pd.DataFrame) -> Rows:
+    """What is said of each claim, by verdict; rows: claims.csv of plots/ or of a study."""
+    table = [["claim", "test (95 %)", "on test", "validation (95 %)", "on validation", "epochs"]]
+    for row in ordered(rows).itertuples():
+        line = [row.claim]
+        if tested(rows):
+            line += [points(row.test_difference, row.test_low, row.test_high), verdict(row.test_verdict)]
+        line += [points(row.difference, row.low, row.high), verdict(row.verdict), f"{row.epochs:,.0f}"]
+        table.append(line)
+    if not tested(rows):
+        table[0] = [*table[0][:1], *table[0][3:]]
+    return table
+
+
+def tested(rows: pd.DataFrame) -> bool:
+    """Whether claims were judged on test photos too."""
+    return "test_difference" in rows and bool(rows["test_difference"].notna().any())
+
+
+def ordered(rows: pd.DataFrame) -> pd.DataFrame:
+    """Claims by verdict, then by difference: of the test photos where they are judged on them."""
+    test = "test_" if tested(rows) else ""
+    place = rows[f"{test}verdict"].map(ORDER.index)
+    sorted_ = rows.assign(place=place).sort_values(
+        ["place", f"{test}difference"], ascending=[True, False], kind="stable"
+    )
+    return sorted_.drop(columns="place")
+
+
+def over_seeds(rows: pd.DataFrame) -> Rows:
+    """Every network over several seeds; rows: networks.csv of a study."""
+    table = [["network", "test", "validation", "parameters", "KiB", "epochs"]]
+    for row in rows.itertuples():
+        size = [f"{row.params:,.0f}", f"{row.size_kib:,.0f}", f"{row.epochs:,.0f}"]
+        spread = [mean(row.test_accuracy, row.test_deviation), mean(row.val_accuracy, row.val_deviation)]
+        table.append([words(row.series), *spread, *size])
+    return table
+
+
+def accuracy(value: float | None, low: float | None = None, high: float | None = None) -> str:
+    """A fraction in percent, with its interval; a dash where there is none."""
+    if pd.isna(value):
+        return "—"
+    interval = "" if low is None else f" ({100 * low:.1f}-{100 * high:.1f})"
+    return f"{100 * value:.1f} %{interval}"
+
+
+def mean(value: float, deviation: float) -> str:
+    """A mean over seeds and its standard deviation."""
+    return "—" if pd.isna(value) else f"{100 * value:.1f} ± {100 * deviation:.1f} %"
 
 
 def points(difference: float, low: float, high: float) -> str:
     """A difference in points with its interval."""
-    if pd.isna(low):
-        return f"{signed(difference)} (no interval)"
-    return f"{signed(difference)} ({signed(low)} to {signed(high)})"
+    return "—" if pd.isna(low) else f"{signed(difference)} ({signed(low)} to {signed(high)})"
 
 
 def signed(value: float) -> str:
@@ -190,22 +158,29 @@ def signed(value: float) -> str:
     return f"{100 * value:+.1f}".replace("-", "−")
 
 
-def needed(verdict: str, number: float) -> str:
-    """How many photos or seeds would decide what is not decided, in two digits: 2,747 is "2,800"."""
-    if verdict != "not decided":
-        return "—"
-    if pd.isna(number):
-        return "too many"
-    unit = 10 ** max(len(str(int(number))) - 2, 0)
-    return f"{math.ceil(number / unit) * unit:,}"
+def verdict(word: str) -> str:
+    return "does not hold" if word == "does not" else word
 
 
-def _verdict(verdict: str) -> str:
-    return "does not hold" if verdict == "does not" else verdict
+def listed(rows: pd.DataFrame) -> Rows:
+    """Any table as it is; empty where it has no rows."""
+    return (
+        [list(rows), *([_cell(value) for value in row] for row in rows.itertuples(index=False))]
+        if len(rows)
+        else []
+    )
 
 
-def _words(name: str) -> str:
-    return name.replace("_", " ")
+def _cell(value) -> str:
+    if isinstance(value, float):
+        return (
+            "—"
+            if pd.isna(value)
+            else f"{value:.4g}"
+            if abs(value) < 1
+            else f"{value:,.2f}".rstrip("0").rstrip(".")
+        )
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
 def markdown(rows: Rows) -> str:
@@ -214,12 +189,48 @@ def markdown(rows: Rows) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def show(rows: Rows, title: str, caption: str = "") -> None:
-    """A table in the terminal."""
-    table = Table(*rows[0], title=title, caption=caption or None)
-    for column in table.columns:
-        column.justify = "left" if column.header in TEXT else "right"
-    for row in rows[1:]:
-        table.add_row(*row)
-    console = Console()
-    (console if console.is_terminal else Console(width=LOG_WIDTH)).print(table)
+def tiles(networks: pd.DataFrame, latency: pd.DataFrame, data: dict) -> list[tuple[str, str]]:
+    """The four figures that come first, (value, what it is): size, speed, accuracy, number of photos.
+
+    networks: plots/tradeoff.csv; latency: plots/latency.csv; data: metrics/data.json.
+    """
+    by_name = networks.set_index("series")
+    final = by_name.loc["final"]
+    teacher = by_name[by_name["teacher_low"] == by_name["teacher_high"]].iloc[0]
+    one = latency.assign(times=times_faster(latency)).query("threads == 1 and batch == 1")
+    quick = one[one["series"] == "final"].iloc[0]
+    of, photos = ("test", "test_accuracy") if final["photos"] == "test" else ("validation", "val_accuracy")
+    unseen = "; nothing was chosen on them" if of == "test" else "; the final network was chosen on them"
+    lost = f"{signed(final['teacher_low'])} to {signed(final['teacher_high'])}"
+    smaller = teacher["size_kib"] / final["size_kib"]
+    return [
+        (
+            f"{final['size_kib']:,.0f} KiB",
+            f"in the final file: {smaller:,.0f} times less than in the teacher's",
+        ),
+        (
+            f"{quick['times']:.1f} × faster",
+            f"than the teacher: {quick['ms']:.2f} ms a photo ({quick['ms_p10']:.2f}-{quick['ms_p90']:.2f}), "
+            f"both in {quick['runtime'].split()[0]} on one thread of {quick['machine']}",
+        ),
+        (
+            f"{signed(final['teacher_difference'])} points",
+            f"against the teacher ({lost}, 95 %): {accuracy(final[photos])} and {accuracy(teacher[photos])}",
+        ),
+        (f"{final['n']:,} {of} photos", f"of {data['classes']} classes judge that{unseen}"),
+    ]
+
+
+def summary(networks: pd.DataFrame, claims: pd.DataFrame) -> list[str]:
+    """The run in a few lines: the networks that matter, and how many claims hold."""
+    lines = []
+    for row in networks.itertuples():
+        if row.series in ("student_scratch", "final") or row.teacher_low == row.teacher_high:
+            found = accuracy(row.val_accuracy), accuracy(row.test_accuracy)
+            lines.append(
+                "{}: {:,.0f} KiB, {} on validation, {} on test".format(
+                    words(row.series), row.size_kib, *found
+                )
+            )
+    counts = claims[("test_" if tested(claims) else "") + "verdict"].value_counts()
+    return [*lines, "claims: " + ", ".join(f"{counts.get(word, 0)} {verdict(word)}" for word in ORDER)]

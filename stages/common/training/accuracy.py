@@ -13,7 +13,8 @@ def wilson(correct: int, n: int) -> tuple[float, float]:
 def balanced(said: np.ndarray, labels: np.ndarray) -> float:
     """Mean over the classes that have photos of the share of each that is said right, a fraction.
 
-    said, labels: (N,) class numbers. Brodersen et al. 2010, "The balanced accuracy and its posterior distribution".
+    said, labels: (N,) class numbers. Brodersen et al. 2010, "The balanced accuracy and its posterior
+    distribution".
     """
     return float(np.mean([(said[labels == c] == c).mean() for c in np.unique(labels)]))
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -44,6 +45,14 @@ def one_cycle(step: int, steps: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - rise) / (steps - rise)))
 
 
+def batches(order: np.ndarray, batch_size: int) -> list[np.ndarray]:
+    """`order` in parts of nearly equal size, at most `batch_size` each: no photo is dropped.
+
+    A last batch of a few photos would weigh each of them more than the others and upset batch norm.
+    """
+    return np.array_split(order, math.ceil(len(order) / batch_size))
+
+
 def fit(
     model: nn.Module,
     training: Examples,
@@ -60,26 +69,25 @@ def fit(
     """Train `model` in place with a fresh AdamW under one cycle; the last epoch is the result.
 
     loss(logits (B, C), batch) gives a scalar. Views are numbered from `first_epoch`, modulo `cycle` where
-    their number is bounded. A run that was killed goes on from `slot` and ends where it would have ended.
-    Returns the curve, a dict a point: epoch, train_loss, val_accuracy. Raises `UserError` if it diverges.
+    their number is bounded. The epochs are added to the model's card. A run that was killed goes on from
+    `slot` and ends where it would have ended. Returns the curve, a dict a point: epoch, train_loss,
+    val_accuracy. Raises `UserError` if it diverges.
     """
     device, parent = training.device, Parent()
     model.to(device, memory_format=torch.channels_last)
     optimizer = _optimizer(model, schedule)
     start, history = _resume(slot, model, optimizer)
-    size = min(schedule.batch_size, len(training))
-    per_epoch = len(training) // size
+    per_epoch = math.ceil(len(training) / schedule.batch_size)
     total = schedule.epochs * per_epoch
     every = math.ceil(schedule.epochs / CURVE_POINTS)
-    with progress.bar(label, (schedule.epochs - start) * per_epoch * size) as bar:
+    with progress.bar(label, (schedule.epochs - start) * len(training)) as bar:
         for epoch in range(start, schedule.epochs):
             model.train()
             view = (first_epoch + epoch) % cycle if cycle else first_epoch + epoch
             order = np.random.default_rng([seed, first_epoch + epoch]).permutation(len(training))
             summed = torch.zeros((), device=device)
-            for i in range(per_epoch):
+            for i, indices in enumerate(batches(order, schedule.batch_size)):
                 parent.check()
-                indices = order[i * size : (i + 1) * size]
                 images = training.views.batch(view, indices)
                 batch = Batch(training.labels[torch.from_numpy(indices).to(device)], view, indices)
                 with machine.autocast(device):
@@ -90,9 +98,9 @@ def fit(
                 for group in optimizer.param_groups:
                     group["lr"] = schedule.learning_rate * one_cycle(epoch * per_epoch + i, total)
                 optimizer.step()
-                summed += value.detach()
-                bar.advance(size)
-            mean = (summed / per_epoch).item()
+                summed += value.detach() * len(indices)
+                bar.advance(len(indices))
+            mean = (summed / len(training)).item()
             if not math.isfinite(mean):
                 raise UserError(f"{label}: the loss is {mean} in epoch {epoch + 1}; lower its learning_rate")
             if (epoch + 1) % every == 0 or epoch + 1 == schedule.epochs:
@@ -103,6 +111,7 @@ def fit(
                 _save(slot, model, optimizer, epoch + 1, history)
     if start < schedule.epochs:
         _save(slot, model, optimizer, schedule.epochs, history)
+    model.card = replace(model.card, epochs=model.card.epochs + schedule.epochs)
     model.eval()
     return history
 

@@ -7,29 +7,28 @@ from torch import nn
 
 from stages.common import progress
 from stages.common.files import write_csv, write_json
-from stages.common.networks import costs as cost
+from stages.common.networks import costs
 from stages.common.networks.model_files import save_model
 from stages.common.params import Fit
-from stages.common.training.accuracy import wilson
+from stages.common.training.accuracy import accuracies
 from stages.common.training.examples import Data, Examples
-from stages.common.training.loop import Loss, correct, fit, predict
+from stages.common.training.loop import Loss, fit, predict
 from stages.common.training.resuming import Scratch
 
 
 def validated(model: nn.Module, validation: Examples) -> dict[str, float]:
-    """Validation accuracy with its 95 % Wilson interval, as fractions."""
-    right = correct(predict(model, validation), validation)
-    low, high = wilson(right, len(validation))
-    return {"val_accuracy": right / len(validation), "val_low": low, "val_high": high}
+    """Accuracy on the validation photos: the keys of `accuracy.accuracies`."""
+    return accuracies(predict(model, validation).argmax(1).numpy(), validation.labels.cpu().numpy())
 
 
 def measured(model: nn.Module, path: Path, validation: Examples) -> dict[str, float]:
     """The metrics every network has; `path` is its file."""
     return {
         **validated(model, validation),
-        "params": cost.parameters(model),
-        "macs": cost.macs(model, model.card.image_size),
-        "size_kib": cost.size_kib(path),
+        "params": costs.parameters(model),
+        "macs": costs.macs(model, model.card.image_size),
+        "size_kib": costs.size_kib(path),
+        "epochs": model.card.epochs,
     }
 
 
@@ -46,7 +45,7 @@ def train(
 ) -> None:
     """Fit `model`, then write models/<name>/ (model.safetensors, training.csv) and metrics/<name>.json.
 
-    loss, schedule and cycle as in `training.fit`; `extra` joins the metrics.
+    loss, schedule and cycle as in `loop.fit`; `extra` joins the metrics.
     """
     validation, folder = data.split("validation"), Path("models") / name
     with scratch:
@@ -60,5 +59,6 @@ def train(
         write_json(f"metrics/{name}.json", metrics)
     progress.say(
         f"{name}: validation accuracy {metrics['val_accuracy']:.4f} "
-        f"[{metrics['val_low']:.4f}, {metrics['val_high']:.4f}], {metrics['params']:,} parameters"
+        f"[{metrics['val_low']:.4f}, {metrics['val_high']:.4f}], {metrics['params']:,} parameters, "
+        f"{metrics['epochs']} epochs"
     )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from stages.common.compression.pruning import cut, scored, scores
+from stages.common.compression.pruning import cut, scored, scores, shared, widths
 from stages.common.data.views import Normalization, Views
 from stages.common.networks.cards import Card, new_model
 from stages.common.networks.convnet import CHANNELS
@@ -52,3 +52,18 @@ def test_taylor_looks_at_the_training_photos_as_they_are():
     for group in expected:
         torch.testing.assert_close(got[group], expected[group])
     assert expected[4].max() > 0
+
+
+@pytest.mark.parametrize("rate", [0.95, 0.9, 0.8, 0.5, 0.01])
+def test_every_rate_ends_at_one_width(rate):
+    whole, *between, last = widths(rate, 0.5)
+    assert (whole, last) == (1, 0.5)
+    assert between == pytest.approx([rate ** (k + 1) for k in range(len(between))])
+    assert min([whole, *between]) > 0.5
+
+
+@pytest.mark.parametrize(("epochs", "steps"), [(14, 14), (14, 7), (14, 4), (14, 1), (3, 14), (10, 3)])
+def test_a_schedule_is_shared_out_whole_and_evenly(epochs, steps):
+    parts = shared(epochs, steps)
+    assert (sum(parts), len(parts)) == (epochs, steps)
+    assert max(parts) - min(parts) <= 1

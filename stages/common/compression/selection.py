@@ -1,0 +1,65 @@
+"""The smallest file that loses little: candidates as int8 and as float ONNX, smallest first."""
+
+import heapq
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from stages.common import progress
+from stages.common.compression.onnx_export import export, measured, quantize_int8
+from stages.common.data.arrays import Split
+from stages.common.networks.costs import parameters
+from stages.common.networks.model_files import load_model
+
+FORMS = {"int8": 1, "float": 4}  # bytes a weight
+LEAST = 0.9  # of a network's weights that its file holds at least: batch norms are folded into convolutions
+EQUAL = 1.01  # files of one shape differ by a few bytes
+
+
+def smallest_within(
+    candidates: Mapping[str, Path], floor: float, photos: np.ndarray, validation: Split, folder: Path
+) -> pd.DataFrame:
+    """Try candidates until the smallest ONNX file whose validation accuracy is at least `floor` is known.
+
+    candidates: names and model files. photos: (N, S, S, 3) uint8 training photos that set int8's ranges.
+    Among files of equal size the most accurate is taken, so that no smaller or equal file is better on these
+    photos. Files are left in `folder`. Returns a row a file that was tried, smallest first: candidate, form,
+    file, the metrics of each, chosen (bool); none is chosen where no file is accurate enough.
+    """
+    # A file waits with the least size it can have; once it is made, with its own.
+    waiting = [
+        (LEAST * bytes_ * parameters(load_model(path)) / 1024, name, form, None)
+        for name, path in candidates.items()
+        for form, bytes_ in FORMS.items()
+    ]
+    heapq.heapify(waiting)
+    rows, limit = [], float("inf")
+    while waiting and waiting[0][0] <= limit:
+        _, name, form, row = heapq.heappop(waiting)
+        if row is None:
+            file = _made(candidates[name], form, folder / name, photos)
+            metrics = measured(file, load_model(candidates[name]), validation)
+            row = {"candidate": name, "form": form, "file": str(file), **metrics}
+            heapq.heappush(waiting, (metrics["size_kib"], name, form, row))
+            continue
+        progress.say(
+            f"{name} in {form}: {row['size_kib']:,} KiB, {row['val_accuracy']:.4f}, wanted {floor:.4f}"
+        )
+        rows.append(row)
+        if row["val_accuracy"] >= floor - 1e-9:
+            limit = min(limit, EQUAL * row["size_kib"])
+    table = pd.DataFrame(rows)
+    enough = table[table["val_accuracy"] >= floor - 1e-9]
+    best = enough["val_accuracy"].idxmax() if len(enough) else None
+    return table.assign(chosen=table.index == best)
+
+
+def _made(path: Path, form: str, folder: Path, photos: np.ndarray) -> Path:
+    whole, small = folder / "float.onnx", folder / "int8.onnx"
+    if not whole.exists():
+        export(load_model(path), whole)
+    if form == "int8":
+        quantize_int8(whole, small, photos)
+    return small if form == "int8" else whole
