@@ -35,7 +35,10 @@ def claims() -> str:
     rows = pd.read_csv(STUDY / "claims.csv")
     chosen = rows.set_index("claim", drop=False).loc[list(CLAIMS)]
     shown = contents.claims(STUDY / "claims.csv", "seeds")["shown"]
-    return f"{tables.markdown(tables.claims(chosen))}\n{contents.about(STUDY)}. {shown}\n"
+    return (
+        f"{tables.markdown(tables.claims(chosen))}\n{contents.about(STUDY)}. All verdicts of a column hold "
+        f"together at 95 % (Holm); intervals are each claim's own. {shown}\n"
+    )
 
 
 def networks() -> str:

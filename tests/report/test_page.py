@@ -32,7 +32,7 @@ def test_the_page_opens_without_internet_and_shows_everything(reported, tmp_path
         assert words in seen["text"]
     # What matters is visible without scrolling, on a phone too.
     assert seen["columns"]["Every network"][:2] == ["network", "test (95\u00a0%)"]
-    assert seen["columns"]["Claims over seeds"][:2] == ["claim", "test (95\u00a0%)"]
+    assert seen["columns"]["Claims over seeds"][:2] == ["claim", "test photos (95\u00a0%)"]
     assert "epochs" in {heading for table in seen["columns"].values() for heading in table} or width == 400
 
 

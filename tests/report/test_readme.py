@@ -35,7 +35,7 @@ def test_the_figures_have_intervals_a_machine_and_a_number_of_photos(there):
 def test_five_claims_come_with_verdicts_seeds_epochs_and_revision(there):
     text = readme.claims()
     assert [text.count(f"| {claim} |") for claim in readme.CLAIMS] == [1] * 5
-    for words in ("on test", "epochs", "seeds 0, 1, 2 ", "revision 0123456789ab", "3 seeds can show"):
+    for words in ("test photos", "epochs", "seeds 0, 1, 2 ", "revision 0123456789ab", "3 seeds can show"):
         assert words in text
 
 

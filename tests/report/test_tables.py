@@ -31,9 +31,9 @@ def test_claims_are_sorted_by_verdict_then_difference(tested):
     assert list(ordered["difference"]) == sorted(rows["difference"], reverse=True)
     assert set(ordered) == set(rows)
     table = tables.claims(rows)
-    assert len(table[0]) == (6 if tested else 4)
+    assert len(table[0]) == (4 if tested else 3)
     assert {len(row) for row in table} == {len(table[0])}
-    assert table[-1][-2] == "does not hold"
+    assert table[-1][-2] == "does not hold, −4.0 (−5.5 to −2.5)"
 
 
 def test_the_test_photos_order_the_claims_where_there_are_any():

@@ -18,7 +18,7 @@ from stages.common.evidence.predictions import class_names, read_names
 from stages.common.params import Params, parsed
 from stages.common.report import tables
 from stages.common.report.page import script_data, specification, thumbnails
-from stages.common.report.plots import PLOTS, Answers
+from stages.common.report.plots import PLOTS, Answers, Plot
 
 STUDIES = Path("studies")
 SAMPLE = "data/sample"  # drawn photos, which any page may hold
@@ -39,14 +39,14 @@ def charts() -> dict[str, dict]:
         made[name] = {
             "title": plot.title,
             "note": plot.note,
-            "alt": f"{plot.title}. {_in_words(plot.y if plot.y in rows else plot.x, plot, rows)}",
+            "alt": f"{plot.title}. {_in_words(plot, rows)}",
             "rows": tables.listed(shown_rows),
             "text": set(shown_rows.columns[:1]) | set(shown_rows.select_dtypes(exclude="number")),
         }
     return made
 
 
-def _in_words(_, plot, rows: pd.DataFrame) -> str:
+def _in_words(plot: Plot, rows: pd.DataFrame) -> str:
     """A chart in words."""
     if plot.template == "confusion":
         right = (rows["actual"] == rows["predicted"]).mean()
@@ -91,25 +91,18 @@ def described(study: Path) -> dict:
 
 
 def claims(path: Path, unit: str) -> dict:
-    """A table of claims with bars: its rows by verdict, half the width of a bar, and what n can show."""
-    rows = pd.read_csv(path)
+    """A table of claims, a bar for each, half the width of a bar, and what so many of a unit can show."""
+    rows = tables.ordered(pd.read_csv(path))
     of, split = ("test_", "test") if tables.tested(rows) else ("", "validation")
-    lines = []
-    for row in tables.ordered(rows).to_dict("records"):
-        said = {}
-        for prefix in ("", of):
-            bar = {key: row[prefix + key] for key in ("difference", "low", "high", "verdict")}
-            said[prefix] = bar | {"interval": tables.points(bar["difference"], bar["low"], bar["high"])}
-        lines.append({"claim": row["claim"], "epochs": row["epochs"], "validation": said[""], **said[of]})
+    bars = rows[[f"{of}low", f"{of}difference", f"{of}high"]].to_numpy()
     n = rows[f"{of}n" if f"{of}n" in rows else "n"].iloc[0]  # seeds are as many for both splits
-    ends = [abs(line[end]) for line in lines for end in ("low", "high") if math.isfinite(line[end])]
-    least = shown([(line["high"] - line["low"]) / 2 for line in lines])
     return {
-        "rows": lines,
-        "split": split,
-        "limit": math.ceil(max(ends, default=0.05) / 0.05) * 0.05,
+        "table": tables.claims(rows),
+        "bars": bars.tolist(),
+        "limit": math.ceil(np.nanmax(np.abs(bars), initial=0.05) / 0.05) * 0.05,
         "shown": f"{n:,.0f} {unit.format(split=split)} can show a difference of about "
-        f"{100 * least:.1f} points: one of that size is decided about every other time.",
+        f"{100 * shown((bars[:, 2] - bars[:, 0]) / 2):.1f} points: of that size, a claim's own interval "
+        "leaves out zero about every other time.",
     }
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from stages.common.evidence.calibration import reliability
 from stages.common.evidence.catalogue import METRICS, NETWORKS, Catalogue
 from stages.common.evidence.frontier import on_frontier
-from stages.common.evidence.intervals import against_the_best, paired_difference
+from stages.common.evidence.intervals import Difference, against_the_best, paired_difference
 from stages.common.evidence.predictions import Predictions, class_accuracy
 from stages.common.training.accuracy import wilson
 
@@ -109,8 +109,8 @@ def networks(catalogue: Catalogue, answers: Answers) -> pd.DataFrame:
         if name in test:
             row["test_low"], row["test_high"] = wilson(round(test[name] * test["n"]), test["n"])
         right, of_teacher = answers(name, photos).right, answers(teacher, photos).right
-        against = paired_difference(right, of_teacher) if name != teacher else (0.0, 0.0, 0.0)
-        row |= dict(zip(("teacher_difference", "teacher_low", "teacher_high"), against, strict=True))
+        against = Difference(0.0, None, None) if name == teacher else paired_difference(right, of_teacher)
+        row |= {"teacher": teacher} | {f"teacher_{end}": value for end, value in against._asdict().items()}
         rows.append(row | {"photos": photos, "n": len(right)})
     table = pd.DataFrame(rows)
     return table.assign(frontier=on_frontier(table["size_kib"], table["val_accuracy"]))

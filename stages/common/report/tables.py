@@ -5,23 +5,11 @@ import pandas as pd
 from stages.common.evidence.catalogue import NETWORKS, words
 
 TEXT = {  # columns of words; the others are figures
-    *(
-        "network",
-        "network, runtime",
-        "method",
-        "form",
-        "verdict",
-        "on validation",
-        "on test",
-        "claim",
-        "becomes",
-    ),
+    *("network", "network, runtime", "method", "form", "verdict", "becomes"),
+    *("claim", "test photos (95 %)", "validation photos (95 %)"),
     *("fact", "value", "file", "reason"),
 }
 ORDER = ("holds", "not decided", "does not")  # of verdicts
-ORIGINAL_NOTE = (
-    "'Original' is the figure of the report being reproduced, on Food-11: other photos, another size."
-)
 
 Rows = list[list[str]]  # headings, then a row a line
 
@@ -97,16 +85,16 @@ def times_faster(latency: pd.DataFrame) -> pd.Series:
 
 
 def claims(rows: pd.DataFrame) -> Rows:
-    """What is said of each claim, by verdict; rows: claims.csv of plots/ or of a study."""
-    table = [["claim", "test (95 %)", "on test", "validation (95 %)", "on validation", "epochs"]]
-    for row in ordered(rows).itertuples():
-        line = [row.claim]
-        if tested(rows):
-            line += [points(row.test_difference, row.test_low, row.test_high), verdict(row.test_verdict)]
-        line += [points(row.difference, row.low, row.high), verdict(row.verdict), f"{row.epochs:,.0f}"]
-        table.append(line)
-    if not tested(rows):
-        table[0] = [*table[0][:1], *table[0][3:]]
+    """Verdict and difference of each claim, by verdict; rows: claims.csv of plots/ or of a study."""
+    splits = {"test photos (95 %)": "test_", "validation photos (95 %)": ""}
+    splits = {heading: of for heading, of in splits.items() if not of or tested(rows)}
+    table = [["claim", *splits, "epochs"]]
+    for row in ordered(rows).to_dict("records"):
+        found = [
+            [row[of + part] for part in ("verdict", "difference", "low", "high")] for of in splits.values()
+        ]
+        said = [f"{verdict(word)}, {points(*interval)}" for word, *interval in found]
+        table.append([row["claim"], *said, f"{row['epochs']:,.0f}"])
     return table
 
 
@@ -117,12 +105,9 @@ def tested(rows: pd.DataFrame) -> bool:
 
 def ordered(rows: pd.DataFrame) -> pd.DataFrame:
     """Claims by verdict, then by difference: of the test photos where they are judged on them."""
-    test = "test_" if tested(rows) else ""
-    place = rows[f"{test}verdict"].map(ORDER.index)
-    sorted_ = rows.assign(place=place).sort_values(
-        ["place", f"{test}difference"], ascending=[True, False], kind="stable"
-    )
-    return sorted_.drop(columns="place")
+    of = "test_" if tested(rows) else ""
+    falling = rows.sort_values(f"{of}difference", ascending=False, kind="stable")
+    return falling.sort_values(f"{of}verdict", key=lambda said: said.map(ORDER.index), kind="stable")
 
 
 def over_seeds(rows: pd.DataFrame) -> Rows:
@@ -164,22 +149,13 @@ def verdict(word: str) -> str:
 
 def listed(rows: pd.DataFrame) -> Rows:
     """Any table as it is; empty where it has no rows."""
-    return (
-        [list(rows), *([_cell(value) for value in row] for row in rows.itertuples(index=False))]
-        if len(rows)
-        else []
-    )
+    cells = [[_cell(value) for value in row] for row in rows.itertuples(index=False)]
+    return [list(rows), *cells] if cells else []
 
 
 def _cell(value) -> str:
     if isinstance(value, float):
-        return (
-            "—"
-            if pd.isna(value)
-            else f"{value:.4g}"
-            if abs(value) < 1
-            else f"{value:,.2f}".rstrip("0").rstrip(".")
-        )
+        return "—" if pd.isna(value) else f"{value:,.4f}".rstrip("0").rstrip(".")
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
@@ -196,7 +172,7 @@ def tiles(networks: pd.DataFrame, latency: pd.DataFrame, data: dict) -> list[tup
     """
     by_name = networks.set_index("series")
     final = by_name.loc["final"]
-    teacher = by_name[by_name["teacher_low"] == by_name["teacher_high"]].iloc[0]
+    teacher = by_name.loc[final["teacher"]]
     one = latency.assign(times=times_faster(latency)).query("threads == 1 and batch == 1")
     quick = one[one["series"] == "final"].iloc[0]
     of, photos = ("test", "test_accuracy") if final["photos"] == "test" else ("validation", "val_accuracy")
@@ -223,14 +199,11 @@ def tiles(networks: pd.DataFrame, latency: pd.DataFrame, data: dict) -> list[tup
 
 def summary(networks: pd.DataFrame, claims: pd.DataFrame) -> list[str]:
     """The run in a few lines: the networks that matter, and how many claims hold."""
-    lines = []
-    for row in networks.itertuples():
-        if row.series in ("student_scratch", "final") or row.teacher_low == row.teacher_high:
-            found = accuracy(row.val_accuracy), accuracy(row.test_accuracy)
-            lines.append(
-                "{}: {:,.0f} KiB, {} on validation, {} on test".format(
-                    words(row.series), row.size_kib, *found
-                )
-            )
+    said = "{}: {:,.0f} KiB, {} on validation, {} on test".format
+    lines = [
+        said(words(row.series), row.size_kib, accuracy(row.val_accuracy), accuracy(row.test_accuracy))
+        for row in networks.itertuples()
+        if row.series in (row.teacher, "student_scratch", "final")
+    ]
     counts = claims[("test_" if tested(claims) else "") + "verdict"].value_counts()
     return [*lines, "claims: " + ", ".join(f"{counts.get(word, 0)} {verdict(word)}" for word in ORDER)]
