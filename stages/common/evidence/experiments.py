@@ -14,7 +14,7 @@ from stages.common.progress import say
 Reader = Callable[[str], bytes]  # a file's content by its path; `UserError` where it does not exist
 CODE = ("stages", "dvc.yaml", "requirements.txt")  # what decides results beside parameters and photos
 POLL = 1.0  # seconds between looks at git
-MOST_SECONDS = 20.0  # between looks at DVC's queue, each of which costs a second of a core
+LEAST_SECONDS, MOST_SECONDS = 5.0, 20.0  # between looks at DVC's queue: one costs a second of a core
 LOOKS = 2  # more that find no worker, until there is none
 
 
@@ -157,7 +157,7 @@ def run(wanted: dict[str, list[str]], jobs: int) -> None:
 
 def wait(names: set[str]) -> None:
     """Wait until experiments of the queue have finished; a line for each."""
-    look, pause = time.monotonic(), 2.0
+    look, pause = time.monotonic(), LEAST_SECONDS
     while True:
         time.sleep(POLL)
         for name in sorted(names):
