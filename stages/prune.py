@@ -58,7 +58,7 @@ def main() -> None:
                 fit(
                     model,
                     training,
-                    validation,
+                    None,
                     loss,
                     fit_of(p, epochs),
                     scratch.slot(f"step {step}"),

@@ -52,7 +52,7 @@ def main() -> None:
             fit(
                 model,
                 training,
-                validation,
+                None,
                 loss,
                 schedule,
                 scratch.slot(f"{bits} bits"),

@@ -80,8 +80,8 @@ def require_same(path: Path | str, recorded: dict[str, str | int]) -> None:
     for key, variable in _HOW.items():
         if recorded and recorded[key] != here[key]:
             raise UserError(
-                f"{path}: made with {key} {recorded[key]}, while here {key} is {here[key]}, and results of both"
-                f" are not put together; set {variable} to the former, or run all anew: dvc repro --force"
+                f"{path}: made with {key} {recorded[key]}, while here it is {here[key]}, and results of"
+                f" both are not put together; set {variable} to the former, or run all anew (dvc repro -f)"
             )
 
 

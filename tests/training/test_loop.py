@@ -195,3 +195,9 @@ def test_correct_counts_the_largest_logits():
     logits = torch.zeros(30, 2)
     logits[:, 1] = 1
     assert correct(logits, VALIDATION) == 15
+
+
+def test_a_fit_without_validation_photos_is_the_same_and_has_no_curve():
+    model = new_model(CARD, seed=0)
+    assert fit(model, TRAINING, None, on_labels, SCHEDULE, NO_SLOT, seed=0, label="test") == []
+    assert same(model, run()[0])

@@ -19,6 +19,7 @@ from stages.common.evidence.catalogue import words
 from stages.common.report.tables import ordered, tested
 
 COLOURS = ("#1b6ca8", "#d1495b", "#2e8b57")  # of the rates
+GAP = 8  # pixels between names
 CONTROL, BEATEN = "#444444", "#8a8a8a"
 MARKERS = ("D", "s", "^")  # of the controls
 VERDICTS = {"holds": "#2e8b57", "not decided": "#8a8a8a", "does not": "#d1495b"}
@@ -152,7 +153,7 @@ def _name(axes: Axes, networks: pd.DataFrame, frontier: list[tuple[float, float]
         free, placed = np.inf, zip(names, sizes, isotonic_regression(own - apart).x + apart, strict=True)
         for name, size, y in reversed(list(placed)):
             y = min(y, free)
-            while _taken(left, y, size.width, height, taken) and y > axes.bbox.y0:
+            while _taken(left, y, size.width + GAP, height, taken) and y > axes.bbox.y0:
                 y -= 1
             taken.append((left, y - height / 2, left + size.width, y + height / 2))
             free = y - height

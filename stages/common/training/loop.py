@@ -17,7 +17,7 @@ from stages.common.training.examples import Examples
 from stages.common.training.resuming import Parent, Slot
 
 EVAL_BATCH = 256  # images; no result depends on it
-CURVE_POINTS = 12  # validations in one fit, at most: enough for a curve, little of the time
+CURVE_POINTS = 5  # validations in one fit, at most: enough for a curve, little of the time
 WARM_UP = 0.25  # share of the steps in which the learning rate rises
 
 
@@ -56,7 +56,7 @@ def batches(order: np.ndarray, batch_size: int) -> list[np.ndarray]:
 def fit(
     model: nn.Module,
     training: Examples,
-    validation: Examples,
+    validation: Examples | None,
     loss: Loss,
     schedule: Fit,
     slot: Slot,
@@ -71,7 +71,7 @@ def fit(
     loss(logits (B, C), batch) gives a scalar. Views are numbered from `first_epoch`, modulo `cycle` where
     their number is bounded. The epochs are added to the model's card. A run that was killed goes on from
     `slot` and ends where it would have ended. Returns the curve, a dict a point: epoch, train_loss,
-    val_accuracy. Raises `UserError` if it diverges.
+    val_accuracy; without `validation` there is none. Raises `UserError` if it diverges.
     """
     device, parent = training.device, Parent()
     model.to(device, memory_format=torch.channels_last)
@@ -103,7 +103,7 @@ def fit(
             mean = (summed / len(training)).item()
             if not math.isfinite(mean):
                 raise UserError(f"{label}: the loss is {mean} in epoch {epoch + 1}; lower its learning_rate")
-            if (epoch + 1) % every == 0 or epoch + 1 == schedule.epochs:
+            if validation and ((epoch + 1) % every == 0 or epoch + 1 == schedule.epochs):
                 accuracy = correct(predict(model, validation), validation) / len(validation)
                 history.append({"epoch": epoch + 1, "train_loss": mean, "val_accuracy": accuracy})
                 bar.note(f"epoch {epoch + 1}, loss {mean:.3f}, validation accuracy {accuracy:.3f}")
