@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from stages.common import errors, progress
+from stages.common import errors, machine, progress
 from stages.common.compression.onnx_runtime import OnnxModel
 from stages.common.data.arrays import open_split
 from stages.common.errors import UserError
@@ -30,7 +30,7 @@ def probabilities(path: Path, data: Data, splits: list[str]) -> dict[str, np.nda
 
 
 def made_with(paths: list[Path]) -> dict[str, str | int]:
-    """The settings that all networks were trained with. Raises `UserError` where two differ."""
+    """The settings all networks were trained with. Raises `UserError` where two differ, or those here."""
     settings = {path: load_model(path).card.made_with for path in paths if path.suffix != ".onnx"}
     first, *others = settings
     for path in others:
@@ -40,6 +40,7 @@ def made_with(paths: list[Path]) -> dict[str, str | int]:
                     f"{path}: made with {key} {settings[path].get(key)}, and {first} with {value}; results "
                     "of both are not put together: run all anew with one setting, dvc repro --force"
                 )
+    machine.require_same(first, settings[first])
     return settings[first]
 
 

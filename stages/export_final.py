@@ -57,6 +57,7 @@ def main() -> None:
     whole, allowed = catalogue.metrics(REFERENCE), params.export.max_drop
     FOLDER.mkdir(parents=True, exist_ok=True)
     work = FOLDER / "work"
+    shutil.rmtree(work, ignore_errors=True)  # an earlier run's, which ended in the error below
     tried = smallest_within(
         catalogue.candidates, whole["val_accuracy"] - allowed / 100, photos, validation, work
     )
@@ -81,7 +82,7 @@ def main() -> None:
         accuracy=percent(metrics),
         whole_accuracy=percent(whole),
         candidate=chosen["candidate"],
-        form={"int8": "8-bit whole numbers", "float": "float"}[chosen["form"]],
+        form={"int8": "8-bit whole numbers", "fp32": "float"}[chosen["form"]],
         n=len(validation.labels),
         max_drop=allowed,
         **{key: metrics[key] for key in ("params", "macs", "size_kib", "epochs")},

@@ -1,8 +1,9 @@
-"""prune_control: what step-by-step pruning must beat, with as many epochs and, but for the last, its shape.
+"""prune_control: what step-by-step pruning must beat, with as many epochs and, but for the last, its size.
 
 pruned_one_shot      the student cut once to prune.min_width, then fine-tuned for prune.epochs
-pruned_from_scratch  a network of that shape trained on the soft labels from fresh weights, for the student's
-                     epochs and prune.epochs (Liu et al. 2019, "Rethinking the value of network pruning")
+pruned_from_scratch  a network of the shape that the small steps end at, trained on the soft labels from fresh
+                     weights, for the student's epochs and prune.epochs (Liu et al. 2019, "Rethinking the
+                     value of network pruning")
 student_finetuned    the student fine-tuned for prune.epochs and not cut: what the cuts cost is set against it
 """
 
@@ -55,7 +56,8 @@ def main() -> None:
         extra["val_accuracy_before_finetune"] = validated(model, data.split("validation"))["val_accuracy"]
     if control == "pruned_from_scratch":
         schedule = fit_of(params.distill, params.distill.epochs + p.epochs)
-        *_, last = sorted(Path(f"models/pruned/{p.reference_rates[0]}").glob("step_*.safetensors"))
+        steps = Path(f"models/pruned/{p.reference_rates[0]}").glob("step_*.safetensors")
+        last = max(steps, key=lambda step: int(step.stem.removeprefix("step_")))
         model = new_model(replace(load_model(last).card, epochs=0), params.seed)
     train(
         control,

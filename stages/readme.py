@@ -14,7 +14,7 @@ from stages.common.report import charts, contents, tables
 
 README, STUDY = Path("README.md"), Path("studies/sample")
 SAMPLE, PICTURE = Path("data/sample"), Path("plots/sample.png")
-CLAIMS = (  # the original report's, and the one that Liu et al. 2019 asks of pruning
+CLAIMS = (  # the original report's conclusions, and what Liu et al. 2019 ask of pruning; the page has all
     "Distillation from the pretrained teacher helps",
     "The pretrained teacher teaches better",
     "Design beats pruning at equal size",
@@ -41,21 +41,18 @@ def claims() -> str:
     )
 
 
-def networks() -> str:
-    """Every network of the run at hand."""
-    return tables.markdown(tables.networks(pd.read_csv("plots/tradeoff.csv")))
-
-
-BLOCKS = {"figures": figures, "claims": claims, "results": networks}
+BLOCKS = {"figures": figures, "claims": claims}
 
 
 def filled(text: str) -> str:
-    """The README with each block between `<!-- name:begin -->` and `<!-- name:end -->` made anew."""
+    """The README with each block between `<!-- name:begin -->` and `<!-- name:end -->` made anew.
+
+    Raises `ValueError` where a mark is not there once.
+    """
     for name, block in BLOCKS.items():
-        begin, end = f"<!-- {name}:begin -->\n", f"<!-- {name}:end -->"
-        if begin in text:
-            before, rest = text.split(begin)
-            text = before + begin + block() + end + rest.split(end)[1]
+        before, rest = text.split(f"<!-- {name}:begin -->\n")
+        _, after = rest.split(f"<!-- {name}:end -->")
+        text = f"{before}<!-- {name}:begin -->\n{block()}<!-- {name}:end -->{after}"
     return text
 
 

@@ -48,8 +48,8 @@ def arguments() -> argparse.Namespace:
     return given
 
 
-def settings(parameters: dict[str, object]) -> list[str]:
-    """What turns this folder's params.yaml into `parameters`, as DVC's -S takes it."""
+def changes(parameters: dict[str, object]) -> list[str]:
+    """What makes this folder's params.yaml `parameters`, as DVC's -S takes it; the file stays as it is."""
     here = flat(load().model_dump())
     return [
         f"{key}={json.dumps(value, ensure_ascii=False)}"
@@ -76,8 +76,8 @@ def run_seeds(names: dict[int, str], parameters: dict[str, object], jobs: int) -
         return runs
     for name, run in runs.items():
         machine.require_same(name, {key: run.facts[key] for key in SETTINGS})
-    changes = settings(parameters)
-    experiments.run({name: [*changes, f"seed={seed}"] for seed, name in names.items()}, jobs)
+    changed = changes(parameters)
+    experiments.run({name: [*changed, f"seed={seed}"] for seed, name in names.items()}, jobs)
     return results(names)
 
 
@@ -97,6 +97,8 @@ def main() -> None:
     folder = Path("studies") / given.name
     table = write_study(folder, base, list(runs.values()), given.params.read_bytes(), latency)
     charts.seeds_chart(folder / "seeds.png", table)
+    for text in sorted({text for run in runs.values() for text in run.claims.index} - set(table["claim"])):
+        say(f'study: left out: "{text}": not every seed judges it')
     counts = table["verdict"].value_counts()
     said = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     say(f"{folder}: {len(runs)} seeds, {len(table)} claims: {said}")

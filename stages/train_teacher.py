@@ -5,7 +5,7 @@ from pathlib import Path
 
 from stages.common import errors
 from stages.common.networks.cards import new_model
-from stages.common.networks.model_files import load_model
+from stages.common.networks.model_files import load_to_go_on
 from stages.common.networks.pretrained import transfer
 from stages.common.params import read
 from stages.common.training.examples import MANIFEST, open_data
@@ -24,7 +24,7 @@ def main() -> None:
     data = open_data(params.augment, params.seed)
     model, inputs = new_model(data.card("resnet18"), params.seed), [MANIFEST]
     if start == "pretrained":
-        transfer(load_model(PRETRAINED), model)
+        transfer(load_to_go_on(PRETRAINED, "cpu"), model)
         inputs.append(PRETRAINED)
     scratch = Scratch("train_teacher", params, inputs)
     train(f"teacher_{start}", model, data, on_labels, params.teacher, scratch)

@@ -15,11 +15,16 @@ from pathlib import Path
 from stages.common.errors import UserError
 
 
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def workers() -> int:
     """Threads to use, for decoding photos and for arithmetic on a CPU."""
     text = os.environ.get("COMPRESS_WORKERS")
     if text is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return cores()
     if not text.isdigit() or int(text) < 1:
         raise UserError(f"COMPRESS_WORKERS={text}: expected a whole number >= 1")
     return int(text)
@@ -71,17 +76,21 @@ def settings() -> dict[str, str | int]:
     }
 
 
-_HOW = {"device": "COMPRESS_DEVICE", "precision": "COMPRESS_PRECISION", "threads": "COMPRESS_WORKERS"}
+_HOW = {
+    "device": "go on with such a device (COMPRESS_DEVICE chooses one)",
+    "precision": "set COMPRESS_PRECISION to the former",
+    "threads": "set COMPRESS_WORKERS to the former",
+}
 
 
 def require_same(path: Path | str, recorded: dict[str, str | int]) -> None:
     """Raises `UserError` where a network was made with other settings than these here; {} says nothing."""
     here = settings()
-    for key, variable in _HOW.items():
+    for key, how in _HOW.items():
         if recorded and recorded[key] != here[key]:
             raise UserError(
-                f"{path}: made with {key} {recorded[key]}, while here it is {here[key]}, and results of"
-                f" both are not put together; set {variable} to the former, or run all anew (dvc repro -f)"
+                f"{path}: made with {key} {recorded[key]}, while here it is {here[key]}, and results of both "
+                f"are not put together; {how}, or run all anew by `dvc repro --force`"
             )
 
 
@@ -96,4 +105,4 @@ def name() -> str:
     import torch
 
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
-    return f"{text}{gpu}, {workers()} cores, {platform.system()}"
+    return f"{text}{gpu}, {cores()} cores, {platform.system()}"

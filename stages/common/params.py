@@ -74,7 +74,7 @@ class Prune(Fit):
     importance: Literal["bn_gamma", "l1", "taylor", "random"]
     scope: Literal["uniform", "global"]  # the same share of every layer, or the worst of all layers
     rate: Rate
-    # These two always run, small steps first: the controls have the shape that both end at.
+    # These two always run, small steps first: the controls have the size that both end at.
     reference_rates: Annotated[list[Rate], Field(min_length=2, max_length=2)]
     teacher: Literal["scratch", "pretrained"]  # whose student is pruned and exported
     min_width: float = Field(gt=0, lt=1)  # where every rate ends

@@ -47,7 +47,7 @@ def best(table: pd.DataFrame) -> tuple[str, str]:
 
 
 def test_the_smallest_that_is_good_enough_is_taken(files, tmp_path, monkeypatch):
-    enough = {("half", "int8"): 0.8, ("whole", "int8"): 0.9, ("whole", "float"): 0.9}
+    enough = {("half", "int8"): 0.8, ("whole", "int8"): 0.9, ("whole", "fp32"): 0.9}
     table = chosen(files, tmp_path, monkeypatch, enough, 0.7)
     assert best(table) == ("half", "int8")
     row = table[table["chosen"]].iloc[0]
@@ -67,8 +67,8 @@ def test_of_equal_files_the_better_is_taken_whatever_their_order(files, tmp_path
 
 
 def test_a_float_file_is_taken_where_int8_loses_too_much(files, tmp_path, monkeypatch):
-    table = chosen(files, tmp_path, monkeypatch, {("third", "float"): 0.9, ("whole", "int8"): 0.9}, 0.7)
-    assert best(table) == ("third", "float")  # smaller than the whole network in int8
+    table = chosen(files, tmp_path, monkeypatch, {("third", "fp32"): 0.9, ("whole", "int8"): 0.9}, 0.7)
+    assert best(table) == ("third", "fp32")  # smaller than the whole network in int8
 
 
 def test_nothing_is_chosen_where_nothing_is_good_enough(files, tmp_path, monkeypatch):
@@ -80,3 +80,4 @@ def test_nothing_is_chosen_where_nothing_is_good_enough(files, tmp_path, monkeyp
 def test_what_is_larger_is_not_made(files, tmp_path, monkeypatch):
     table = chosen(files, tmp_path, monkeypatch, {("third", "int8"): 0.9}, 0.7)
     assert "whole" not in set(table["candidate"])
+    assert not (tmp_path / "work/whole").exists()

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from dvc.utils.hydra import apply_overrides
 from scipy import stats
 
 from stages import study
@@ -96,6 +97,8 @@ def test_a_claim_that_a_seed_does_not_judge_is_left_out():
     first, second = runs([0.03, 0.01])
     second = second._replace(claims=second.claims.drop("It helps much"))
     assert list(claims_over([first, second])["claim"]) == ["It helps"]
+    with pytest.raises(UserError, match="no claim is judged by every seed"):
+        claims_over([first._replace(claims=first.claims.drop("It helps")), second])
 
 
 def test_accuracies_over_seeds_by_hand():
@@ -287,42 +290,128 @@ def test_a_study_is_named_after_its_parameters(words, name, monkeypatch):
     assert (given.name, given.seeds) == (name, [0, 1, 2])
 
 
+class Queue:
+    """DVC's queue without DVC: what each of its attempts makes of the experiments that it holds."""
+
+    def __init__(self, monkeypatch, *attempts: dict[str, str], status: dict[str, str] | None = None):
+        self.attempts, self.status, self.commands = list(attempts), dict(status or {}), []
+        self.alive = bool(status)
+        for name in ("command", "statuses", "working", "finished"):
+            monkeypatch.setattr(experiments, name, getattr(self, name))
+        for name in ("POLL", "LEAST_SECONDS"):
+            monkeypatch.setattr(experiments, name, 0)
+
+    def command(self, *words: str) -> str:
+        self.commands.append(" ".join(words[1:]))
+        if words[:3] == ("dvc", "exp", "run"):
+            self.status[words[5]] = "Queued"
+        if words[:3] == ("dvc", "queue", "start"):
+            self.status |= self.attempts.pop(0)
+            self.alive = True
+        return ""
+
+    def statuses(self) -> dict[str, str]:
+        return dict(self.status)
+
+    def working(self) -> bool:
+        self.alive, was = False, self.alive
+        return was
+
+    def finished(self, name: str) -> str | None:
+        return "commit" if self.status.get(name) == "Success" else None
+
+
+WANTED = {"seed-0-a": ["seed=0"], "seed-1-a": ["seed=1", "student.epochs=3"]}
+
+
+def test_what_is_missing_is_queued_with_its_parameters(monkeypatch, capsys):
+    queue = Queue(monkeypatch, {"seed-1-a": "Success"}, status={"seed-0-a": "Success"})
+    experiments.run(WANTED, 2)
+    assert queue.commands == [
+        "exp run --queue --name seed-1-a -S seed=1 -S student.epochs=3", "queue start --jobs 2"
+    ]  # fmt: skip
+    assert "seed-1-a: done" in capsys.readouterr().out
+    experiments.run(WANTED, 2)
+    assert len(queue.commands) == 2
+
+
+def test_a_seed_that_fails_is_named(monkeypatch):
+    Queue(monkeypatch, {"seed-0-a": "Success", "seed-1-a": "Failed"})
+    with pytest.raises(UserError, match="seed-1-a failed; `dvc queue logs seed-1-a` says why"):
+        experiments.run(WANTED, 1)
+
+
+def test_what_failed_before_is_tried_again(monkeypatch):
+    queue = Queue(monkeypatch, dict.fromkeys(WANTED, "Success"), status=dict.fromkeys(WANTED, "Failed"))
+    experiments.run(WANTED, 1)
+    assert [words.split()[1] for words in queue.commands] == ["remove", "run", "remove", "run", "start"]
+
+
+def test_a_queue_that_stops_is_started_again(monkeypatch, capsys):
+    first, second = {"seed-0-a": "Success", "seed-1-a": "Running"}, {"seed-1-a": "Success"}
+    queue = Queue(monkeypatch, first, second)
+    experiments.run(WANTED, 1)
+    # What ran when it stopped is queued anew.
+    assert queue.commands[-4:-1] == [
+        "queue kill --force seed-1-a", "queue remove seed-1-a",
+        "exp run --queue --name seed-1-a -S seed=1 -S student.epochs=3",
+    ]  # fmt: skip
+    assert "started again" in capsys.readouterr().out
+
+
+def test_a_queue_that_always_stops_is_one_line(monkeypatch):
+    queue = Queue(monkeypatch, {}, {}, {})
+    with pytest.raises(UserError, match="DVC's queue stopped 3 times; the same command goes on"):
+        experiments.run(WANTED, 1)
+    assert sum("exp run" in words for words in queue.commands) == 2  # they stay queued
+
+
+def test_a_running_experiment_is_left_alone(monkeypatch):
+    queue = Queue(monkeypatch, dict.fromkeys(WANTED, "Success"), status=dict.fromkeys(WANTED, "Running"))
+    experiments.run(WANTED, 1)
+    assert queue.commands == ["queue start --jobs 1"]
+
+
+def test_a_worker_is_known_by_its_process(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert not experiments.working()
+    file = tmp_path / ".dvc/tmp/exps/celery/dvc-exp-worker-1.pid"
+    file.parent.mkdir(parents=True)
+    words = [sys.executable, "-c", "print(flush=True); input()", "dvc"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        file.write_text(str(process.pid))
+        assert experiments.working()
+        process.kill()
+        process.wait()
+    assert not experiments.working()
+    file.write_text(str(os.getppid()))  # another's process, which has the number now
+    assert not experiments.working() or not Path("/proc").exists()
+    file.write_text("")
+    assert not experiments.working()
+
+
 @pytest.mark.parametrize(
-    ("status", "busy", "said"),
+    ("key", "value"),
     [
-        (
-            {"seed-0-a": "Running", "seed-1-a": "Failed"},
-            True,
-            "seed-1-a failed; `dvc queue logs seed-1-a` says",
-        ),
-        (
-            {"seed-0-a": "Queued", "seed-1-a": "Queued"},
-            False,
-            "DVC's queue stopped; the same command goes on",
-        ),
+        ("data.source", "/photos/my own (2), all/x=1.zip"),
+        ("data.source", 'Früh "stücke"'),
+        ("data.source", "010"),
+        ("augment.rotation", 0.00001),
+        ("augment.flip", False),
+        ("prune.reference_rates", [0.9, 0.8]),
+        ("student.epochs", 3),
     ],
 )
-def test_a_queue_that_does_not_go_on_is_one_line(monkeypatch, status, busy, said):
-    monkeypatch.setattr(experiments, "finished", lambda name: None)
-    monkeypatch.setattr(experiments, "queued", lambda: (status, busy))
-    monkeypatch.setattr(experiments, "POLL", 0)
-    monkeypatch.setattr(experiments, "LEAST_SECONDS", 0)
-    monkeypatch.setattr(experiments, "LOOKS", 1)
-    with pytest.raises(UserError, match=said):
-        experiments.wait({"seed-0-a", "seed-1-a"})
-
-
-def test_a_queue_is_waited_for(monkeypatch, capsys):
-    looks = []
-
-    def finished(name: str) -> str | None:
-        looks.append(name)
-        return "commit" if looks.count(name) > 2 else None
-
-    monkeypatch.setattr(experiments, "finished", finished)
-    monkeypatch.setattr(experiments, "POLL", 0)
-    experiments.wait({"seed-0-a", "seed-1-a"})
-    assert capsys.readouterr().out.count(": done") == 2
+def test_dvc_takes_the_parameters_as_they_are(key, value, tmp_path, monkeypatch):
+    """By DVC's own reader of -S."""
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    parameters = flat(load().model_dump()) | {key: value}
+    changed = study.changes(parameters)
+    assert len(changed) == 1
+    apply_overrides("params.yaml", changed)
+    assert flat(load().model_dump()) == parameters
 
 
 TRAIN = """
@@ -458,6 +547,7 @@ def run_study(seeds: str) -> None:
         study.main()
 
 
+@pytest.mark.slow
 def test_a_study_goes_on_where_it_was_killed_and_trains_nothing_twice(toy, capsys):
     said = "studies/other: 2 seeds, 1 claims: 1 not decided\n"
     run_study("0,2")
@@ -469,6 +559,7 @@ def test_a_study_goes_on_where_it_was_killed_and_trains_nothing_twice(toy, capsy
     assert toy.run("git", "status", "--porcelain", "params.yaml") == ""
 
 
+@pytest.mark.slow
 def test_what_a_study_leaves(toy):
     folder = Path("studies/other")
     row = pd.read_csv(folder / "claims.csv").iloc[0]
@@ -493,8 +584,9 @@ def test_what_a_study_leaves(toy):
     }
 
 
+@pytest.mark.slow
 def test_one_more_seed_needs_the_settings_of_the_others(toy, monkeypatch, capsys):
     monkeypatch.setenv("COMPRESS_WORKERS", "1")
-    with pytest.raises(UserError, match=r"seed-0-\w+: made with threads 2, while here threads is 1"):
+    with pytest.raises(UserError, match=r"seed-0-\w+: made with threads 2, while here "):
         run_study("0,2,3")
     assert "queued" not in capsys.readouterr().out

@@ -12,6 +12,7 @@ import yaml
 
 from stages import report
 from stages.common.evidence.catalogue import NETWORKS
+from stages.common.files import write_json
 from stages.common.params import load
 from stages.common.report import contents
 from tests.graph import ROOT
@@ -136,6 +137,7 @@ def test_a_study_is_shown_where_its_parameters_are_those_of_the_run(tmp_path, mo
     monkeypatch.chdir(tmp_path)
     (tmp_path / "studies").mkdir()
     (tmp_path / "params.yaml").write_text((ROOT / "tests/tiny.yaml").read_text())
+    write_json("metrics/run.json", {"device": "cpu", "precision": "fp32", "threads": 1})
     made = MadeUp.__new__(MadeUp)
     made.splits = ("validation",)
     own = load(Path("params.yaml")).model_dump()
@@ -146,6 +148,9 @@ def test_a_study_is_shown_where_its_parameters_are_those_of_the_run(tmp_path, mo
     assert contents.matching_study(own) == Path("studies/few")
     made.study([0, 1, 2], "more")
     assert contents.matching_study(own) == Path("studies/more")
+    about = Path("studies/more/study.json")
+    about.write_text(about.read_text().replace("fp32", "bf16"))
+    assert contents.matching_study(own) == Path("studies/few")
 
 
 @pytest.mark.parametrize(

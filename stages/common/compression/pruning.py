@@ -29,7 +29,7 @@ Scores = dict[int, torch.Tensor]  # of each prunable group: (C,) float32 on the 
 def widths(rate: float, min_width: float) -> list[float]:
     """Cumulative widths 1, rate, rate**2, ... while they are over `min_width`, then `min_width` itself.
 
-    So every rate ends at one shape, and what differs between two of them is the size of their steps.
+    So every rate ends at one size, and what differs between two of them is the size of their steps.
     """
     found = [1.0]
     while rate ** len(found) > min_width:

@@ -13,9 +13,10 @@ from stages.common.data.arrays import Split
 from stages.common.networks.costs import parameters
 from stages.common.networks.model_files import load_model
 
-FORMS = {"int8": 1, "float": 4}  # bytes a weight
+FORMS = {"int8": 1, "fp32": 4}  # bytes a weight
 LEAST = 0.9  # of a network's weights that its file holds at least: batch norms are folded into convolutions
 EQUAL = 1.01  # files of one shape differ by a few bytes
+ROUNDING = 1e-6  # of an accuracy as metrics files hold it
 
 
 def smallest_within(
@@ -48,16 +49,16 @@ def smallest_within(
             f"{name} in {form}: {row['size_kib']:,} KiB, {row['val_accuracy']:.4f}, wanted {floor:.4f}"
         )
         rows.append(row)
-        if row["val_accuracy"] >= floor - 1e-9:
+        if row["val_accuracy"] >= floor - ROUNDING:
             limit = min(limit, EQUAL * row["size_kib"])
     table = pd.DataFrame(rows)
-    enough = table[table["val_accuracy"] >= floor - 1e-9]
+    enough = table[table["val_accuracy"] >= floor - ROUNDING]
     best = enough["val_accuracy"].idxmax() if len(enough) else None
     return table.assign(chosen=table.index == best)
 
 
 def _made(path: Path, form: str, folder: Path, photos: np.ndarray) -> Path:
-    whole, small = folder / "float.onnx", folder / "int8.onnx"
+    whole, small = folder / "fp32.onnx", folder / "int8.onnx"
     if not whole.exists():
         export(load_model(path), whole)
     if form == "int8":

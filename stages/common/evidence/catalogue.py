@@ -61,7 +61,7 @@ class Catalogue:
     """What depends on params.yaml: which student goes on, and which pruning rates always run.
 
     teacher: `prune.teacher`. rates: `prune.reference_rates`, the one of small steps first; the controls have
-    the shape that both end at.
+    the size that both end at.
     """
 
     teacher: str
@@ -95,21 +95,22 @@ class Catalogue:
 
     @property
     def candidates(self) -> dict[str, Path]:
-        """All small networks that models/final is chosen from: those that prune.rate does not decide."""
-        names = ("cnn_pruned", "factorized", "student_scratch", "student_distilled_scratch")
-        names += (
-            "student_distilled_pretrained",
-            "student_finetuned",
-            "pruned_one_shot",
-            "pruned_from_scratch",
-        )
+        """What models/final is chosen from: every small network, but for the steps of another prune.rate.
+
+        Quantized files are left out, since each candidate is tried in int8 anyway.
+        """
+        small = [
+            name
+            for name, network in NETWORKS.items()
+            if network.method != "none" and network.path.name == "model.safetensors"
+        ]
         steps = {
             f"pruned_{rate}_step_{step:02}": Path(f"models/pruned/{rate}/step_{step:02}.safetensors")
             for rate in self.rates
             for step in self.steps(rate)["step"]
             if step  # the first is the student
         }
-        return {name: NETWORKS[name].path for name in names} | steps
+        return {name: NETWORKS[name].path for name in small} | steps
 
     @property
     def answering(self) -> list[str]:
@@ -155,6 +156,12 @@ class Catalogue:
         return (f"teacher_{self.teacher}", self.student, "pruned", "final")
 
     @property
+    def final_form(self) -> str:
+        """ "int8" or "fp32": what the final file computes in."""
+        tried = pd.read_csv("models/final/candidates.csv")
+        return tried.loc[tried["chosen"], "form"].iloc[0]
+
+    @property
     def timed(self) -> dict[tuple[str, str], Path]:
         """(network, runtime): file, of what latency measures; the others are set against the first."""
         return {
@@ -163,5 +170,5 @@ class Catalogue:
             (self.student, "PyTorch fp32"): NETWORKS[self.student].path,
             (self.student, "onnxruntime fp32"): NETWORKS["onnx_fp32"].path,
             (self.student, "onnxruntime int8"): NETWORKS["onnx_int8"].path,
-            ("final", "onnxruntime"): NETWORKS["final"].path,
+            ("final", f"onnxruntime {self.final_form}"): NETWORKS["final"].path,
         }

@@ -1,5 +1,6 @@
 """DVC experiments: what they need, the queue that runs them, and the commits that hold their results."""
 
+import os
 import posixpath
 import subprocess
 import tempfile
@@ -15,7 +16,7 @@ Reader = Callable[[str], bytes]  # a file's content by its path; `UserError` whe
 CODE = ("stages", "dvc.yaml", "requirements.txt")  # what decides results beside parameters and photos
 POLL = 1.0  # seconds between looks at git
 LEAST_SECONDS, MOST_SECONDS = 5.0, 20.0  # between looks at DVC's queue: one costs a second of a core
-LOOKS = 2  # more that find no worker, until there is none
+ATTEMPTS = 3  # to have a queue go on that stops
 
 
 def command(*words: str) -> str:
@@ -135,13 +136,24 @@ def run(wanted: dict[str, list[str]], jobs: int) -> None:
     wanted: for each experiment's name the parameters that it sets, as "student.epochs=3". Raises `UserError`
     where one fails.
     """
-    left = {name: parameters for name, parameters in wanted.items() if not finished(name)}
-    if not left:
-        return
-    status, busy = queued()
-    stalled = "Running" in status.values() and not busy and deserted()
-    for name, parameters in left.items():
-        if status.get(name) == "Queued" or (status.get(name) == "Running" and not stalled):
+    for attempt in range(ATTEMPTS):
+        left = {name: parameters for name, parameters in wanted.items() if not finished(name)}
+        if not left:
+            return
+        if attempt:
+            say("DVC's queue stopped: it is started again")
+        enqueue(left)
+        start(jobs)
+        wait(set(left))
+    if not all(map(finished, wanted)):
+        raise UserError(f"DVC's queue stopped {ATTEMPTS} times; the same command goes on where it was")
+
+
+def enqueue(wanted: dict[str, list[str]]) -> None:
+    """Put experiments into DVC's queue that are not waiting or running there; wanted as in `run`."""
+    status, dead = statuses(), not working()
+    for name, parameters in wanted.items():
+        if status.get(name) == "Queued" or (status.get(name) == "Running" and not dead):
             continue
         if status.get(name) == "Running":
             command("dvc", "queue", "kill", "--force", name)
@@ -151,43 +163,60 @@ def run(wanted: dict[str, list[str]], jobs: int) -> None:
         # Without --force, which would train again what an earlier try has finished.
         command("dvc", "exp", "run", "--queue", "--name", name, *settings)
         say(f"{name}: queued")
+
+
+def start(jobs: int) -> None:
+    """Start the queue's workers, as far as they do not run."""
     command("dvc", "queue", "start", "--jobs", str(jobs))
-    wait(set(left))
+    give_up = time.monotonic() + MOST_SECONDS
+    while not working() and time.monotonic() < give_up:
+        time.sleep(POLL)
 
 
 def wait(names: set[str]) -> None:
-    """Wait until experiments of the queue have finished; a line for each."""
-    look, pause = time.monotonic(), LEAST_SECONDS
-    while True:
+    """Wait until experiments have finished, a line for each, or until no worker is left.
+
+    Raises `UserError` where one failed.
+    """
+    look, pause = time.monotonic() + LEAST_SECONDS, LEAST_SECONDS
+    while names:
         time.sleep(POLL)
-        for name in sorted(names):
-            if finished(name):
-                say(f"{name}: done, {time.strftime('%H:%M:%S')}")
-                names.remove(name)
-        if not names:
+        stopped = not working()  # before the last look at what has finished
+        for name in sorted(filter(finished, names)):
+            say(f"{name}: done, {time.strftime('%H:%M:%S')}")
+            names.remove(name)
+        if names and (stopped or time.monotonic() > look):
+            status = statuses()
+            for name in sorted(names):
+                if status.get(name) == "Failed":
+                    raise UserError(f"{name} failed; `dvc queue logs {name}` says why")
+            pause = min(1.5 * pause, MOST_SECONDS)
+            look = time.monotonic() + pause
+        if stopped:
             return
-        if time.monotonic() - look < pause:
-            continue
-        status, busy = queued()
-        for name in names:
-            if status.get(name) == "Failed":
-                raise UserError(f"{name} failed; `dvc queue logs {name}` says why")
-        if not busy and deserted() and not all(map(finished, names)):
-            raise UserError("DVC's queue stopped; the same command goes on where it was")
-        look, pause = time.monotonic(), min(1.5 * pause, MOST_SECONDS)
 
 
-def queued() -> tuple[dict[str, str], bool]:
-    """DVC's queue: the status of each experiment by name, and whether a worker answers."""
-    lines = command("dvc", "queue", "status").splitlines()
-    rows = [line.split() for line in lines[1:] if line and not line.startswith("Worker")]
-    return {row[1]: row[-1] for row in rows if len(row) >= 4}, "Worker status: 0 active, 0 idle" not in lines
+def statuses() -> dict[str, str]:
+    """DVC's queue: the status of each experiment by name."""
+    rows = [line.split() for line in command("dvc", "queue", "status").splitlines()[1:]]
+    return {row[1]: row[-1] for row in rows if len(row) >= 4 and row[0] != "Worker"}
 
 
-def deserted() -> bool:
-    """Whether DVC's queue has no worker, after a look that found none: a busy one may miss a look or two."""
-    for _ in range(LOOKS):
-        time.sleep(1)
-        if queued()[1]:
-            return False
-    return True
+def working() -> bool:
+    """Whether a worker of DVC's queue runs.
+
+    By the numbers that DVC keeps of its processes: `dvc queue status` asks the workers themselves, and on a
+    busy machine they do not answer in time.
+    """
+    return any(map(_alive, Path(".dvc/tmp/exps/celery").glob("*.pid")))
+
+
+def _alive(file: Path) -> bool:
+    """Whether the process whose number a file holds runs, and is DVC's: numbers are used again."""
+    try:
+        number = int(file.read_text())
+        os.kill(number, 0)
+    except (OSError, ValueError):
+        return False
+    words = Path(f"/proc/{number}/cmdline")  # empty where it has ended; there is none but on Linux
+    return not Path("/proc").exists() or (words.exists() and b"dvc" in words.read_bytes())

@@ -99,9 +99,11 @@ def claims_over(runs: list[Run]) -> pd.DataFrame:
     Columns: claim, epochs, n (seeds), seeds, then difference (the mean over the seeds), low, high (Student's
     t, 95 %), p_value (two-sided), verdict and each (the differences by seed) of the validation photos, and
     the same of the test photos as test_*, where they are labelled. Verdicts hold together: Holm's, over the
-    claims, validation and test photos apart.
+    claims, validation and test photos apart. Raises `UserError` where no claim is left.
     """
     texts = [text for text in runs[0].claims.index if all(text in run.claims.index for run in runs)]
+    if not texts:
+        raise UserError("no claim is judged by every seed; each run's log says why it left out which")
     head = {"claim": texts, "epochs": runs[0].claims.loc[texts, "epochs"].to_numpy()}
     table = pd.DataFrame(head | {"n": len(runs), "seeds": " ".join(str(run.seed) for run in runs)})
     for prefix in ("", "test_"):
@@ -114,14 +116,14 @@ def claims_over(runs: list[Run]) -> pd.DataFrame:
 
 def _over(values: np.ndarray) -> pd.DataFrame:
     """Differences (claims, seeds) as the columns that `claims_over` gives for one split."""
-    rows = []
-    for each, adjusted in zip(values, holm(map(t_test, values)), strict=True):
+    p_values, rows = [t_test(each) for each in values], []
+    for each, p_value, adjusted in zip(values, p_values, holm(p_values), strict=True):
         measured = mean_difference(each)
         verdict = "not decided"
         if adjusted < 1 - CONFIDENCE:
             verdict = "holds" if measured.difference > 0 else "does not"
         texts = " ".join(f"{value:.6f}" for value in each)
-        rows.append({**measured._asdict(), "p_value": t_test(each), "verdict": verdict, "each": texts})
+        rows.append({**measured._asdict(), "p_value": p_value, "verdict": verdict, "each": texts})
     return pd.DataFrame(rows)
 
 

@@ -72,7 +72,10 @@ def _in_words(plot: Plot, rows: pd.DataFrame) -> str:
 
 
 def matching_study(parameters: dict) -> Path | None:
-    """The study of these parameters, whatever its seeds and `report`; of several the one with most seeds."""
+    """The study of these parameters, whatever its seeds and `report`.
+
+    Of several the one on the kind of device and at the precision of this run, then the one with most seeds.
+    """
 
     def decides(values: dict) -> dict:
         return {key: value for key, value in values.items() if key not in ("seed", "report")}
@@ -82,7 +85,13 @@ def matching_study(parameters: dict) -> Path | None:
         for path in sorted(STUDIES.glob("*/params.yaml"))
         if decides(parsed(path.read_bytes())) == decides(parameters)
     ]
-    return max(found, key=lambda folder: len(described(folder)["seeds"]), default=None)
+    run = json.loads(Path("metrics/run.json").read_text(encoding="utf-8"))
+
+    def rank(folder: Path) -> tuple[bool, int]:
+        of = described(folder)
+        return all(of[key] == run[key] for key in ("device", "precision")), len(of["seeds"])
+
+    return max(found, key=rank, default=None)
 
 
 def described(study: Path) -> dict:
@@ -109,27 +118,27 @@ def claims(path: Path, unit: str) -> dict:
 def trust(answers: Answers, catalogue: Catalogue) -> tables.Rows:
     """Calibration of each network, and its agreement with both teachers, on the validation photos."""
     teachers = ("teacher_scratch", "teacher_pretrained")
-    table = [
-        ["network", "accuracy", "confidence", "calibration error", *(f"as {words(t)}" for t in teachers)]
-    ]
+    agrees = [f"as {words(teacher)}" for teacher in teachers]
+    table = [["network", "accuracy", "confidence", "calibration error", *agrees, "epochs"]]
     for name in catalogue.answering:
         said = answers(name, "validation")
         values = [said.right.mean(), said.probabilities.max(1).mean(), calibration_error(said)]
         values += [agreement(said, answers(teacher, "validation")) for teacher in teachers]
-        table.append([words(name), *map(tables.accuracy, values)])
+        table.append([words(name), *map(tables.accuracy, values), str(catalogue.metrics(name)["epochs"])])
     return table
 
 
 def flipped(answers: Answers, catalogue: Catalogue, classes: list[str]) -> tuple[tables.Rows, pd.DataFrame]:
     """How many validation photos each compression lost and won, and which: rows of data/flips.csv."""
-    table = [["network", "becomes", "photos", "lost", "won", "net", "said otherwise"]]
+    table = [["network", "becomes", "photos", "lost", "won", "net", "said otherwise", "epochs"]]
     rows = []
     for before, after in catalogue.compressions:
         first, second = answers(before, "validation"), answers(after, "validation")
         lost, won = lost_and_won(first, second)
         counts = [f"{len(first.files):,}", f"{len(lost):,}", f"{len(won):,}", f"{len(won) - len(lost):+,}"]
         changed = tables.accuracy(1 - agreement(first, second))
-        table.append([words(before), words(after), *counts, changed])
+        epochs = " → ".join(str(catalogue.metrics(name)["epochs"]) for name in (before, after))
+        table.append([words(before), words(after), *counts, changed, epochs])
         for change, which in (("lost", lost), ("won", won)):
             for i in which:
                 said = (classes[of[i]] for of in (first.labels, first.said, second.said))

@@ -10,6 +10,7 @@ import pandas as pd
 
 from stages.common.evidence.calibration import reliability
 from stages.common.evidence.catalogue import METRICS, NETWORKS, Catalogue
+from stages.common.evidence.claims import SIZE
 from stages.common.evidence.frontier import on_frontier
 from stages.common.evidence.intervals import Difference, against_the_best, paired_difference
 from stages.common.evidence.predictions import Predictions, class_accuracy
@@ -148,10 +149,29 @@ def quantization() -> pd.DataFrame:
     return rows[["series", "bits", "size_kib", "epochs", *INTERVAL]]
 
 
+def alike(catalogue: Catalogue, names: Iterable[str]) -> list[str]:
+    """Those of `names` with the first one's epochs and, within a tenth, its parameters or its bytes."""
+    metrics = {name: catalogue.metrics(name) for name in names}
+    first = next(iter(metrics.values()))
+
+    def near(of: dict, key: str) -> bool:
+        return max(of[key], first[key]) <= SIZE * min(of[key], first[key])
+
+    return [
+        name
+        for name, of in metrics.items()
+        if of["epochs"] == first["epochs"] and (near(of, "params") or near(of, "size_kib"))
+    ]
+
+
 def equal_size(catalogue: Catalogue, answers: Answers) -> pd.DataFrame:
-    """The methods at equal size, most accurate first, each against the best of the others of its size."""
+    """The methods at equal size, most accurate first, each against the best of the others of its size.
+
+    Networks that parameters made larger or smaller than the others, or trained for longer, are left out.
+    """
     parts = []
-    for size, names in catalogue.equal_size.items():
+    for size, group in catalogue.equal_size.items():
+        names = alike(catalogue, group)
         rows = [{"size": size, "series": name, "method": catalogue.method(name)} for name in names]
         for row, name in zip(rows, names, strict=True):
             metrics = catalogue.metrics(name)

@@ -59,7 +59,7 @@ def candidates(rows: pd.DataFrame) -> Rows:
     table = [["network", "form", "validation", "KiB", "parameters", "epochs", "chosen"]]
     for row in rows.itertuples():
         size = [f"{row.size_kib:,.1f}", f"{row.params:,}", f"{row.epochs:,.0f}"]
-        chosen = "yes" if str(row.chosen) in ("yes", "True") else "no"
+        chosen = "yes" if row.chosen else "no"
         table.append([words(row.candidate), row.form, accuracy(row.val_accuracy), *size, chosen])
     return table
 
@@ -179,19 +179,21 @@ def tiles(networks: pd.DataFrame, latency: pd.DataFrame, data: dict) -> list[tup
     unseen = "; nothing was chosen on them" if of == "test" else "; the final network was chosen on them"
     lost = f"{signed(final['teacher_low'])} to {signed(final['teacher_high'])}"
     smaller = teacher["size_kib"] / final["size_kib"]
+    runtime, form = quick["runtime"].split()
     return [
         (
             f"{final['size_kib']:,.0f} KiB",
-            f"in the final file: {smaller:,.0f} times less than in the teacher's",
+            f"in the final {form} file: {smaller:,.0f} times less than in the teacher's",
         ),
         (
             f"{quick['times']:.1f} × faster",
             f"than the teacher: {quick['ms']:.2f} ms a photo ({quick['ms_p10']:.2f}-{quick['ms_p90']:.2f}), "
-            f"both in {quick['runtime'].split()[0]} on one thread of {quick['machine']}",
+            f"{form} against fp32, both in {runtime} on one thread of {quick['machine']}",
         ),
         (
             f"{signed(final['teacher_difference'])} points",
-            f"against the teacher ({lost}, 95 %): {accuracy(final[photos])} and {accuracy(teacher[photos])}",
+            f"against the teacher ({lost}, 95 %): {accuracy(final[photos])} after {final['epochs']} epochs "
+            f"on these photos, {accuracy(teacher[photos])} after {teacher['epochs']}",
         ),
         (f"{final['n']:,} {of} photos", f"of {data['classes']} classes judge that{unseen}"),
     ]

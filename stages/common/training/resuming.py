@@ -19,6 +19,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from stages.common import machine
+
 SAVE_EVERY = 20.0  # seconds: a kill loses at most this much and the current epoch
 
 
@@ -59,11 +61,12 @@ class Scratch:
     """A stage's progress: `with Scratch("prune", params, inputs) as scratch: ... scratch.slot("step 1")`.
 
     params: what the stage read of params.yaml; inputs: the files it reads. With the project's modules
-    that are loaded by now they make the key.
+    that are loaded by now, and the machine's settings, they make the key: half a fit with two threads and
+    half with one would be neither's.
     """
 
     def __init__(self, stage: str, params: SimpleNamespace, inputs: list[Path]):
-        digest = blake2b(f"{sys.argv[1:]} {params} {torch.__version__}".encode(), digest_size=10)
+        digest = blake2b(f"{sys.argv[1:]} {params} {machine.settings()}".encode(), digest_size=10)
         for path in [*inputs, *_modules()]:
             digest.update(blake2b(path.read_bytes()).digest())
         root = Path(os.environ.get("DVC_ROOT", ".")) / ".scratch"
