@@ -1,14 +1,18 @@
 """dvc.yaml says what the code does, imports run one way, and dvc.lock belongs to the committed code."""
 
+import ast
+import json
 import re
 import subprocess
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
 from stages import readme
-from stages.common.evidence.catalogue import NETWORKS, Catalogue
+from stages.common.evidence.catalogue import LARGE_STEPS, NETWORKS, SMALL_STEPS, Catalogue
+from stages.common.evidence.claims import claims
 from stages.common.params import Params, load
 from tests.graph import ROOT, imports, modules, parameters
 
@@ -98,41 +102,67 @@ def test_the_library_never_imports_a_stage():
             assert all(folder in found.parts or found.name == "errors.py" for found in imports(path)), path
 
 
-def filled(text: str) -> str:
-    """A path of dvc.yaml with the values of params.yaml in it."""
+def filled(text: str, teacher: str) -> str:
+    """A path of dvc.yaml with the values of params.yaml in it, but for the teacher."""
     params = load(ROOT / "params.yaml")
     rates = params.prune.reference_rates
-    values = {"prune.teacher": params.prune.teacher, "prune.rate": params.prune.rate}
+    values = {"prune.teacher": teacher, "prune.rate": params.prune.rate}
     values |= {f"prune.reference_rates[{i}]": rate for i, rate in enumerate(rates)}
     return re.sub(r"\$\{([\w.\[\]]+)\}", lambda match: str(values.get(match[1], match[0])), text)
 
 
-def deps(name: str) -> list[str]:
-    return [filled(dep) for dep in GRAPH[name]["deps"]]
+def deps(name: str, teacher: str = "pretrained") -> list[str]:
+    return [filled(dep, teacher) for dep in GRAPH[name]["deps"]]
+
+
+def items(name: str) -> list[str]:
+    """What `${item...}` or `${key}` stands for in each of a stage's copies; one empty text without copies."""
+    stage = WRITTEN[name]
+    return [str(value) for values in stage.get("matrix", {}).values() for value in values] or list(
+        stage.get("foreach", [""])
+    )
 
 
 def test_every_network_of_the_catalogue_is_measured_once_and_read_by_what_compares():
-    metrics = [next(iter(item)) for stage in GRAPH.values() for item in stage.get("metrics", [])]
-    patterns = [re.sub(r"\\\$\\\{[^}]*\}", r"\\w+", re.escape(path)) for path in metrics]
+    measured = [
+        re.sub(r"\$\{(item\.\w+|key)\}", item, next(iter(path)))
+        for name, stage in GRAPH.items()
+        for item in items(name)
+        for path in stage.get("metrics", [])
+    ]
+    assert set(measured) == {f"metrics/{name}.json" for name in (*NETWORKS, "data", "run", "test")}
+    assert len(measured) == len(set(measured))
     for name, network in NETWORKS.items():
-        assert sum(bool(re.fullmatch(p, f"metrics/{name}.json")) for p in patterns) >= 1, name
         assert f"metrics/{name}.json" in deps("report")
         assert any(within(network.path.as_posix(), dep) for dep in deps("evaluate")), name
 
 
-def test_what_the_catalogue_names_is_what_stages_depend_on(monkeypatch):
-    params = load(ROOT / "params.yaml")
-    catalogue = Catalogue(params.prune.teacher, params.prune.reference_rates)
+@pytest.mark.parametrize("teacher", ["scratch", "pretrained"])
+def test_what_the_catalogue_names_is_what_stages_depend_on(monkeypatch, teacher):
+    rates = load(ROOT / "params.yaml").prune.reference_rates
+    catalogue = Catalogue(teacher, rates)
     monkeypatch.setattr(Catalogue, "steps", lambda *_: {"step": [0, 1, 2]})
+    monkeypatch.setattr(Catalogue, "final_form", "int8")
     for path in catalogue.candidates.values():
-        assert any(within(path.as_posix(), dep) for dep in deps("export_final")), path
+        assert any(within(path.as_posix(), dep) for dep in deps("export_final", teacher)), path
     for path in catalogue.timed.values():
-        assert any(within(path.as_posix(), dep) for dep in deps("latency")), path
+        assert any(within(path.as_posix(), dep) for dep in deps("latency", teacher)), path
     names = {name for group in catalogue.equal_size.values() for name in group}
     assert names <= set(catalogue.answering)
-    assert {name for pair in catalogue.compressions for name in pair} | set(catalogue.watched) <= set(
-        NETWORKS
-    )
+    compared = {name for pair in catalogue.compressions for name in pair}
+    assert compared | set(catalogue.watched) <= set(NETWORKS)
+    for claim in claims(catalogue, 8):
+        for name in (claim.better, claim.worse):
+            rate = dict(zip((SMALL_STEPS, LARGE_STEPS), rates, strict=True)).get(name)
+            of = f"metrics/{name}.json" if rate is None else f"models/pruned/{rate}/steps.csv"
+            assert {of, f"data/predictions/{name}.csv"} <= set(deps("claims", teacher)), claim.text
+
+
+def test_every_small_network_that_is_trained_is_a_candidate(monkeypatch):
+    monkeypatch.setattr(Catalogue, "steps", lambda *_: {"step": []})
+    trained = {name for name, network in NETWORKS.items() if network.path.name == "model.safetensors"}
+    large = {"teacher_scratch", "teacher_pretrained", "cnn"}
+    assert set(Catalogue("pretrained", (0.95, 0.9)).candidates) == trained - large
 
 
 def test_no_reference_rate_is_written_by_hand():
@@ -141,10 +171,14 @@ def test_no_reference_rate_is_written_by_hand():
 
 
 def test_only_evaluate_reads_the_test_photos():
-    """Nothing else asks for the split; prepare writes it."""
+    """Every other stage and module names the split that it opens, and none names this one."""
     for path in (ROOT / "stages").rglob("*.py"):
-        asks = re.search(r"""(split|open_split)\([^)]*["']test["']""", path.read_text(encoding="utf-8"))
-        assert not asks or path.name == "evaluate.py", path
+        if path.name in ("evaluate.py", "arrays.py", "examples.py"):
+            continue  # the stage, and the functions themselves
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            called = ast.unparse(call.func) if isinstance(call, ast.Call) else ""
+            if called.endswith("open_split") or called == "data.split":
+                assert ast.literal_eval(call.args[-1]) in ("training", "validation"), path
     assert [name for name in STAGES if "metrics/test.json" in str(GRAPH[name].get("metrics"))] == ["evaluate"]
 
 
@@ -168,3 +202,18 @@ def test_the_committed_results_are_of_the_committed_code():
 def test_the_readme_shows_the_committed_results():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert readme.filled(text) == text, "run `make readme`"
+
+
+def test_no_smaller_committed_network_is_better_than_the_final_one_by_more_than_chance():
+    metrics = {name: json.loads((ROOT / f"metrics/{name}.json").read_text()) for name in NETWORKS}
+    final = metrics["final"]
+    for name, of in metrics.items():
+        if of["size_kib"] <= final["size_kib"]:
+            assert of["val_low"] <= final["val_high"], name
+
+
+def test_the_samples_teachers_are_above_the_student_alone():
+    """On test photos, in the mean over the seeds of the committed study: what the sample is made to show."""
+    networks = pd.read_csv(ROOT / "studies/sample/networks.csv").set_index("series")["test_accuracy"]
+    assert networks["teacher_scratch"] > networks["student_scratch"]
+    assert networks["teacher_pretrained"] > networks["student_scratch"]

@@ -519,7 +519,7 @@ def killed(tmp_path_factory) -> Toy:
         time.sleep(0.2)
     os.killpg(process.pid, signal.SIGKILL)
     # DVC's worker and what it runs have left the group: their numbers are in files.
-    for file in (toy.folder / ".dvc/tmp/exps").rglob("*.pid"):
+    for file in filter(experiments.alive, (toy.folder / ".dvc/tmp/exps").rglob("*.pid")):
         with contextlib.suppress(ProcessLookupError):
             os.kill(int(file.read_text()), signal.SIGKILL)
     process.wait()

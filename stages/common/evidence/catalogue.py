@@ -90,8 +90,8 @@ class Catalogue:
         """METRICS of a network."""
         if name in NETWORKS:
             return json.loads(Path(f"metrics/{name}.json").read_text(encoding="utf-8"))
-        last = self.steps(self.rates[(SMALL_STEPS, LARGE_STEPS).index(name)]).iloc[-1]
-        return {key: last[key].item() for key in METRICS}
+        steps = self.steps(self.rates[(SMALL_STEPS, LARGE_STEPS).index(name)])
+        return {key: steps[key].iloc[-1].item() for key in METRICS}
 
     @property
     def candidates(self) -> dict[str, Path]:

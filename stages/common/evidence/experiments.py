@@ -16,6 +16,7 @@ Reader = Callable[[str], bytes]  # a file's content by its path; `UserError` whe
 CODE = ("stages", "dvc.yaml", "requirements.txt")  # what decides results beside parameters and photos
 POLL = 1.0  # seconds between looks at git
 LEAST_SECONDS, MOST_SECONDS = 5.0, 20.0  # between looks at DVC's queue: one costs a second of a core
+START_SECONDS = 30.0  # that a worker may take to start
 ATTEMPTS = 3  # to have a queue go on that stops
 
 
@@ -168,7 +169,7 @@ def enqueue(wanted: dict[str, list[str]]) -> None:
 def start(jobs: int) -> None:
     """Start the queue's workers, as far as they do not run."""
     command("dvc", "queue", "start", "--jobs", str(jobs))
-    give_up = time.monotonic() + MOST_SECONDS
+    give_up = time.monotonic() + START_SECONDS
     while not working() and time.monotonic() < give_up:
         time.sleep(POLL)
 
@@ -208,10 +209,10 @@ def working() -> bool:
     By the numbers that DVC keeps of its processes: `dvc queue status` asks the workers themselves, and on a
     busy machine they do not answer in time.
     """
-    return any(map(_alive, Path(".dvc/tmp/exps/celery").glob("*.pid")))
+    return any(map(alive, Path(".dvc/tmp/exps/celery").glob("*.pid")))
 
 
-def _alive(file: Path) -> bool:
+def alive(file: Path) -> bool:
     """Whether the process whose number a file holds runs, and is DVC's: numbers are used again."""
     try:
         number = int(file.read_text())
