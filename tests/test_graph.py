@@ -20,6 +20,7 @@ TEXT = (ROOT / "dvc.yaml").read_text(encoding="utf-8")
 WRITTEN = yaml.safe_load(TEXT)["stages"]
 GRAPH = {name: stage.get("do", stage) for name, stage in WRITTEN.items()}
 STAGES = sorted(GRAPH)
+PARAMS = load(ROOT / "params.yaml")
 # From the foundations up: a package imports those before it, but for evidence, which training has no use for.
 ORDER = ("data", "networks", "training", "compression", "evidence", "report")
 
@@ -104,10 +105,8 @@ def test_the_library_never_imports_a_stage():
 
 def filled(text: str, teacher: str) -> str:
     """A path of dvc.yaml with the values of params.yaml in it, but for the teacher."""
-    params = load(ROOT / "params.yaml")
-    rates = params.prune.reference_rates
-    values = {"prune.teacher": teacher, "prune.rate": params.prune.rate}
-    values |= {f"prune.reference_rates[{i}]": rate for i, rate in enumerate(rates)}
+    values = {"prune.teacher": teacher, "prune.rate": PARAMS.prune.rate}
+    values |= {f"prune.reference_rates[{i}]": rate for i, rate in enumerate(PARAMS.prune.reference_rates)}
     return re.sub(r"\$\{([\w.\[\]]+)\}", lambda match: str(values.get(match[1], match[0])), text)
 
 
@@ -139,7 +138,7 @@ def test_every_network_of_the_catalogue_is_measured_once_and_read_by_what_compar
 
 @pytest.mark.parametrize("teacher", ["scratch", "pretrained"])
 def test_what_the_catalogue_names_is_what_stages_depend_on(monkeypatch, teacher):
-    rates = load(ROOT / "params.yaml").prune.reference_rates
+    rates = PARAMS.prune.reference_rates
     catalogue = Catalogue(teacher, rates)
     monkeypatch.setattr(Catalogue, "steps", lambda *_: {"step": [0, 1, 2]})
     monkeypatch.setattr(Catalogue, "final_form", "int8")

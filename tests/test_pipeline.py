@@ -255,9 +255,9 @@ def test_another_rate_reruns_only_what_shows_it(clone):
         "rate 0.8",
     ]
     clone.commit("rate 0.8")
-    difference = clone("dvc", "metrics", "diff", "main", "other")
-    assert "metrics/pruned.json" in difference
-    assert "params" in difference
+    # At these settings every rate ends at one size, and 33 photos may tell no difference.
+    assert "metrics/pruned.json" in clone("dvc", "metrics", "diff", "--all", "main", "other")
+    assert "prune.rate" in clone("dvc", "params", "diff", "main", "other")
     clone("git", "switch", "-q", "main")
     clone("dvc", "checkout")
     assert ran(clone("dvc", "repro")) == []
@@ -281,7 +281,7 @@ def test_another_importance_reruns_only_what_it_decides(clone):
     stages = {name.split("@")[0] for name in ran(clone("dvc", "repro", "--dry"))}
     clone("git", "restore", ".")
     # A dry run does not follow what the outputs of these will change.
-    assert stages == {"prune", "prune_control", "sensitivity"}
+    assert stages == {"prune", "prune_control", "sensitivity", "report"}
     assert ran(clone("dvc", "repro")) == []
 
 
