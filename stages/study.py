@@ -95,7 +95,7 @@ def main() -> None:
     latency = experiments.reader(commit)("plots/latency.csv")
     base = experiments.command("git", "rev-parse", f"{commit}^")
     folder = Path("studies") / given.name
-    table = write_study(folder, base, list(runs.values()), given.params.read_bytes(), latency)
+    table = write_study(folder, base, list(runs.values()), given.params.read_bytes(), latency, machine.name())
     charts.seeds_chart(folder / "seeds.png", table)
     for text in sorted({text for run in runs.values() for text in run.claims.index} - set(table["claim"])):
         say(f'study: left out: "{text}": not every seed judges it')

@@ -146,12 +146,12 @@ def networks_over(runs: list[Run]) -> pd.DataFrame:
 
 
 def write_study(
-    folder: Path, revision: str, runs: list[Run], parameters: bytes, latency: bytes
+    folder: Path, revision: str, runs: list[Run], parameters: bytes, latency: bytes, machine: str
 ) -> pd.DataFrame:
     """Everything of a study but its picture; returns its claims.
 
     revision: the commit whose code ran. parameters: its params.yaml. latency: plots/latency.csv of its first
-    seed, which says on which machine and with which versions.
+    seed, which says with which versions, and on which machine the times are of. machine: where seeds ran.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "params.yaml").write_bytes(parameters)
@@ -165,7 +165,8 @@ def write_study(
             "revision": revision,
             "seeds": [run.seed for run in runs],
             "source": facts["data.source"],
-            "machine": timed["machine"],
+            "machine": machine,
+            "times_of": timed["machine"],
             **{key: facts[key] for key in SETTINGS if key != "torch"},
             "versions": dict(text.rsplit(" ", 1) for text in timed["versions"].split(", ")),
         },

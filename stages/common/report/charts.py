@@ -24,9 +24,6 @@ CONTROL, BEATEN = "#444444", "#8a8a8a"
 MARKERS = ("D", "s", "^")  # of the controls
 VERDICTS = {"holds": "#2e8b57", "not decided": "#8a8a8a", "does not": "#d1495b"}
 PERCENT = FuncFormatter(lambda value, _: f"{value:.0%}")
-DRAWN = (
-    "These photos are drawn by the program: one of each class, {size} x {size} pixels as networks see them."
-)
 
 
 def pruning_chart(path: Path | str, steps: pd.DataFrame, n: int) -> None:
