@@ -110,6 +110,8 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if not options.photos:
         raise UserError("no photos given; name files, folders or patterns, such as `lunch.jpg` or `photos/`")
+    if options.model.suffix != ".onnx":
+        raise UserError(f"{options.model}: --model takes an .onnx file, such as {FINAL}")
     model = OnnxModel(options.model)
     rows, failed = [], False
     for name, found in classify(model, options.photos):

@@ -94,7 +94,9 @@ def test_the_table_names_photos_and_classes(capsys, folder):
     assert any(name in out for name in CLASSES)
 
 
-@pytest.mark.parametrize("arguments", [[], ["--model", "nowhere.onnx", "a.jpg"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["--model", "nowhere.onnx", "a.jpg"], ["--model", "models/pruned.safetensors", "a.jpg"]]
+)
 def test_nothing_to_do_or_to_do_it_with_is_one_line(arguments, tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "stages.predict", *arguments],
