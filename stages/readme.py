@@ -31,7 +31,9 @@ def figures() -> str:
 
 
 def claims() -> str:
-    """CLAIMS over the seeds of the sample's study. Raises `KeyError` for one that is not in it."""
+    """CLAIMS over the seeds of the sample's study, if there is one. Raises `KeyError` for one not in it."""
+    if not STUDY.exists():
+        return "No study has been made yet: `make study SEEDS=0,1,2,3,4`.\n"
     rows = pd.read_csv(STUDY / "claims.csv")
     chosen = rows.set_index("claim", drop=False).loc[list(CLAIMS)]
     shown = contents.claims(STUDY / "claims.csv", "seeds")["shown"]
