@@ -18,6 +18,7 @@ from dvc.utils.hydra import apply_overrides
 from scipy import stats
 
 from stages import study
+from stages.common import machine
 from stages.common.errors import UserError
 from stages.common.evidence import experiments
 from stages.common.evidence.catalogue import LARGE_STEPS, NETWORKS, SMALL_STEPS
@@ -576,7 +577,8 @@ def test_what_a_study_leaves(toy):
         "revision": toy.run("git", "rev-parse", "HEAD").strip(),
         "seeds": [0, 2],
         "source": "data/sample",
-        "machine": "A computer",
+        "machine": machine.name(),
+        "times_of": "A computer",
         "device": "cpu",
         "precision": "fp32",
         "threads": 2,
