@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from torchvision import models
 
 from stages.common.compression.pruning import widths
 from stages.common.networks import resnet
@@ -89,29 +88,3 @@ def test_only_the_plain_cnn_has_ranks():
     assert model.classifier[0].weight.shape == (3, 256)
     with pytest.raises(ValueError, match="factorized student"):
         build("student", CHANNELS, 11, ranks)
-
-
-@pytest.mark.parametrize("size", [16, 32, 40, 48])
-def test_leaving_out_padding_changes_neither_answers_nor_gradients(size):
-    torch.manual_seed(0)
-    ours = build("resnet18", resnet.CHANNELS, 5).double()
-    plain = models.resnet18(num_classes=5).double()
-    plain.load_state_dict(ours.state_dict())
-    x = torch.randn(4, 3, size, size, dtype=torch.float64)
-    for network in (ours, plain):
-        network.train()(x).square().sum().backward()
-    for (name, mine), theirs in zip(ours.named_parameters(), plain.parameters(), strict=True):
-        torch.testing.assert_close(mine.grad, theirs.grad, msg=name)
-    assert torch.equal(ours.eval()(x), plain.load_state_dict(ours.state_dict()) and plain.eval()(x))
-
-
-@pytest.mark.parametrize(
-    ("size", "kernel", "stride"), [(1, 3, 1), (2, 3, 2), (2, 3, 3), (1, 1, 2), (3, 3, 3), (2, 1, 2)]
-)
-def test_a_convolution_to_one_pixel_is_torchs(size, kernel, stride):
-    torch.manual_seed(0)
-    layer = torch.nn.Conv2d(3, 4, kernel, stride, padding=kernel // 2, bias=False)
-    x = torch.randn(2, 3, size, size)
-    expected = layer(x)
-    layer.__class__ = resnet.Conv2d
-    torch.testing.assert_close(layer.train()(x), expected)

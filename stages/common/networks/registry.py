@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from stages.common.networks import convnet, resnet
+from stages.common.networks.convolution import quick
 from stages.common.networks.wiring import Wire
 
 FAMILIES = {"student": convnet, "cnn": convnet, "resnet18": resnet}  # each has CHANNELS, PRUNABLE and wires
@@ -42,11 +43,11 @@ def build(
     if ranks and architecture != "cnn":
         raise ValueError(f"a factorized {architecture} does not exist: only the plain CNN is")
     if architecture == "student":
-        return convnet.ConvNet(channels, classes, separable=True)
+        return quick(convnet.ConvNet(channels, classes, separable=True))
     if architecture == "cnn":
-        return convnet.ConvNet(channels, classes, separable=False, ranks=ranks)
+        return quick(convnet.ConvNet(channels, classes, separable=False, ranks=ranks))
     if architecture == "resnet18":
-        return resnet.resnet18(channels, classes)
+        return quick(resnet.resnet18(channels, classes))
     raise ValueError(f"unknown architecture {architecture!r}: expected student, cnn or resnet18")
 
 

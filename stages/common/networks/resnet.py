@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import torch
-import torch.nn.functional as F
 from torch import nn
 
 from stages.common.networks.wiring import Wire
@@ -11,27 +9,6 @@ from stages.common.networks.wiring import Wire
 # The residual streams of its four stages, then the inner channels of its eight blocks.
 CHANNELS = (64, 128, 256, 512, 64, 64, 128, 128, 256, 256, 512, 512)
 PRUNABLE = range(12)
-
-
-class Conv2d(nn.Conv2d):
-    """A convolution that, while training, leaves out the taps that meet nothing but padding.
-
-    Where its output is one pixel of the image, that is most of the kernel: eight of nine taps at the end of a
-    32-pixel network, whose backward pass is half of the training time of a ResNet18. Their products are zero
-    and their gradients too, so the result is the same to rounding.
-    """
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        (height, width), (top, left) = x.shape[2:], self.padding
-        single = all(
-            (n + 2 * p - k) // s == 0
-            for n, p, k, s in zip(x.shape[2:], self.padding, self.kernel_size, self.stride, strict=True)
-        )
-        if not (self.training and single):
-            return super().forward(x)
-        weight = self.weight[:, :, top : top + height, left : left + width]
-        # A tap beyond the image's lower and right edge meets padding too; the image may also be the larger.
-        return F.conv2d(x[:, :, : weight.shape[2], : weight.shape[3]], weight, self.bias)
 
 
 def resnet18(channels: Sequence[int], classes: int) -> nn.Module:
@@ -45,9 +22,6 @@ def resnet18(channels: Sequence[int], classes: int) -> nn.Module:
             layer = model.get_submodule(wire.layer)
             outs = sizes.get(wire.outs, classes)
             model.set_submodule(wire.layer, _resized(layer, sizes.get(wire.ins, 3), outs))
-    for layer in model.modules():
-        if type(layer) is nn.Conv2d:
-            layer.__class__ = Conv2d  # the same weights under the same names
     model.channels = list(channels)
     return model
 
