@@ -3,11 +3,10 @@
 import argparse
 
 from stages.common import errors
-from stages.common.networks.cards import new_model
 from stages.common.params import read
 from stages.common.training.examples import MANIFEST, open_data
 from stages.common.training.outputs import train
-from stages.common.training.resuming import Scratch
+from stages.common.training.resuming import Resumable
 from stages.common.training.soft_labels import open_soft_labels, path_of
 
 
@@ -15,14 +14,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("teacher", choices=["scratch", "pretrained"])
     teacher = parser.parse_args().teacher
-    params = read("seed", "augment", "distill")
+    params = read("seed", "augment", "distill", "student.architecture")
     data = open_data(params.augment, params.seed)
     answers = open_soft_labels(teacher)
     loss = answers.loss(params.distill.temperature, params.distill.alpha)
-    model = new_model(data.card("student"), params.seed)
-    scratch = Scratch("distill", params, [MANIFEST, path_of(teacher)])
+    model = data.new_model(params.student.architecture)
+    resumable = Resumable("distill", params, [MANIFEST, path_of(teacher)])
     name = f"student_distilled_{teacher}"
-    train(name, model, data, loss, params.distill, scratch, cycle=answers.views)
+    train(name, model, data, loss, params.distill, resumable, cycle=answers.views)
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def made_with(paths: list[Path]) -> dict[str, str | int]:
 def main() -> None:
     params = read("seed", "augment", "prune.teacher", "prune.reference_rates")
     catalogue = Catalogue(params.prune.teacher, params.prune.reference_rates)
-    paths = {name: catalogue.path(name) for name in catalogue.answering}
+    paths = catalogue.files
     write_json("metrics/run.json", made_with(list(paths.values())))
     data = open_data(params.augment, params.seed)
     photos = read_names(PREPARED / "files.csv").astype({"label": int})

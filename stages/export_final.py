@@ -8,12 +8,12 @@ import shutil
 from pathlib import Path
 
 from stages.common import errors
-from stages.common.compression.onnx_export import calibration_photos
+from stages.common.compression.onnx_export import calibration_photos, int8_start
 from stages.common.compression.selection import smallest_within
 from stages.common.data.arrays import open_split
 from stages.common.errors import UserError
-from stages.common.evidence.catalogue import METRICS, Catalogue, words
-from stages.common.files import write_csv, write_json
+from stages.common.evidence.catalogue import Catalogue, words
+from stages.common.files import METRICS, write_csv, write_json
 from stages.common.networks.model_files import load_model
 from stages.common.params import read
 from stages.common.training.examples import PREPARED
@@ -58,9 +58,12 @@ def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     work = FOLDER / "work"
     shutil.rmtree(work, ignore_errors=True)  # an earlier run's, which ended in the error below
+    candidates = {name: path for name, path in catalogue.candidates.items() if path.exists()}
     tried = smallest_within(
-        catalogue.candidates, whole["val_accuracy"] - allowed / 100, photos, validation, work
+        candidates, whole["val_accuracy"] - allowed / 100, photos, validation, work, int8_start
     )
+    if tried.empty:
+        raise UserError("no network can be written as ONNX: the lines above say why")
     if not tried["chosen"].any():
         best = tried.loc[tried["val_accuracy"].idxmax()]
         lost = 100 * (whole["val_accuracy"] - best["val_accuracy"])
@@ -72,7 +75,7 @@ def main() -> None:
     Path(chosen["file"]).rename(FOLDER / "model.onnx")
     shutil.rmtree(work)
     write_csv(FOLDER / "candidates.csv", tried.drop(columns="file"))
-    model = load_model(catalogue.candidates[chosen["candidate"]])
+    model = load_model(candidates[chosen["candidate"]])
     classes = model.card.classes
     (FOLDER / "classes.json").write_text(json.dumps(classes, indent=2) + "\n", encoding="utf-8")
     metrics = {key: chosen[key].item() for key in METRICS}

@@ -3,8 +3,15 @@
 from pathlib import Path
 
 from stages.common import errors, progress
-from stages.common.compression.onnx_export import calibration_photos, export, measured, quantize_int8
+from stages.common.compression.onnx_export import (
+    calibration_photos,
+    export,
+    int8_start,
+    measured,
+    quantize_int8,
+)
 from stages.common.data.arrays import open_split
+from stages.common.errors import NotPossible
 from stages.common.files import write_json
 from stages.common.networks.model_files import load_model
 from stages.common.params import read
@@ -18,10 +25,15 @@ def main() -> None:
     params = read("seed", "export.calibration", "prune.teacher")
     validation = open_split(PREPARED, "validation")
     student = load_model(Path(f"models/student_distilled_{params.prune.teacher}/model.safetensors"))
-    export(load_model(TEACHER), FOLDER / "teacher.onnx")
-    export(student, FOLDER / "student.onnx")
     photos = calibration_photos(params.export.calibration, params.seed)
-    quantize_int8(FOLDER / "student.onnx", FOLDER / "student_int8.onnx", photos)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    try:
+        export(load_model(TEACHER), FOLDER / "teacher.onnx", photos)
+    except NotPossible as error:
+        progress.say(f"teacher pretrained: {error}")
+    export(student, FOLDER / "student.onnx", photos)
+    start = int8_start(student.card.architecture)
+    quantize_int8(FOLDER / "student.onnx", FOLDER / "student_int8.onnx", photos, start)
     for name, file in (("onnx_fp32", "student.onnx"), ("onnx_int8", "student_int8.onnx")):
         metrics = measured(FOLDER / file, student, validation)
         write_json(f"metrics/{name}.json", metrics)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from stages.common import errors
-from stages.common.evidence.catalogue import METRICS
+from stages.common.evidence.catalogue import last_step
 from stages.common.files import write_json
 
 
@@ -18,10 +18,8 @@ def main() -> None:
     steps = pd.read_csv(folder / "steps.csv")
     shutil.copy(folder / f"step_{len(steps) - 1:02}.safetensors", "models/pruned.safetensors")
     shutil.copy(folder / "steps.csv", "models/pruned.csv")
-    write_json(
-        "metrics/pruned.json",
-        {key: steps[key].iloc[-1].item() for key in (*METRICS, "val_accuracy_before_finetune")},
-    )
+    before = {"val_accuracy_before_finetune": steps["val_accuracy_before_finetune"].iloc[-1].item()}
+    write_json("metrics/pruned.json", last_step(steps) | before)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""export_quantized: the student at quantize.bits and the plain CNN at 4 bits, put at fixed paths.
+"""export_quantized: the student at quantize.bits and the CNN at 4 bits, put at fixed paths.
 
-At 4 bits the plain CNN takes about the bytes that the student takes unquantized.
+At 4 bits the CNN takes about the bytes that the student takes unquantized.
 """
 
 import argparse
@@ -10,8 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from stages.common import errors
-from stages.common.evidence.catalogue import METRICS
-from stages.common.files import write_json
+from stages.common.files import METRICS, write_json
 
 STUDENT, CNN, CNN_BITS = Path("models/quantized/student"), Path("models/quantized/cnn"), 4
 

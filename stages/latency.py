@@ -3,7 +3,6 @@
 `make latency` measures anew where the committed times are another machine's.
 """
 
-import importlib.metadata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from stages.common import errors, machine, progress
 from stages.common.compression.onnx_export import WithNormalization
 from stages.common.compression.onnx_runtime import OnnxModel
 from stages.common.evidence.catalogue import Catalogue
-from stages.common.evidence.latency import interleaved
+from stages.common.evidence.latency import VERSIONS, interleaved
 from stages.common.files import write_csv
 from stages.common.networks.costs import size_kib
 from stages.common.networks.model_files import load_model
@@ -23,7 +22,6 @@ from stages.common.params import read
 
 BATCHES = (1, 32)
 SECONDS = 1.5  # for each number of threads and batch size
-PACKAGES = ("torch", "onnxruntime")
 
 
 def opened(path: Path, threads: int, photos: np.ndarray) -> Callable[[], object]:
@@ -44,12 +42,10 @@ def opened(path: Path, threads: int, photos: np.ndarray) -> Callable[[], object]
 def main() -> None:
     params = read("prune.teacher", "prune.reference_rates")
     files = Catalogue(params.prune.teacher, params.prune.reference_rates).timed
+    files = {key: path for key, path in files.items() if path.exists()}
     first = next(iter(files.values()))
     size = load_model(first).card.image_size
-    here = {
-        "machine": machine.name(),
-        "versions": ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES),
-    }
+    here = {"machine": machine.name(), "versions": VERSIONS}
     random, rows = np.random.default_rng(0), []
     for threads in sorted({1, machine.workers()}):
         torch.set_num_threads(threads)

@@ -9,14 +9,15 @@ from pathlib import Path
 import pandas as pd
 
 from stages.common import errors, progress
-from stages.common.compression.pruning import cut, shared, widths
+from stages.common.compression.pruning import cut, cuttable, shared, widths
+from stages.common.errors import NotPossible
 from stages.common.files import write_csv
 from stages.common.networks.model_files import load_to_go_on, save_model
 from stages.common.params import fit_of, read, require_rate
 from stages.common.training.examples import MANIFEST, open_data
 from stages.common.training.loop import fit
 from stages.common.training.outputs import measured, validated
-from stages.common.training.resuming import Scratch
+from stages.common.training.resuming import Resumable
 from stages.common.training.soft_labels import open_soft_labels, path_of
 
 
@@ -33,6 +34,7 @@ def main() -> None:
         "prune.teacher",
         "prune.importance",
         "prune.scope",
+        "prune.round_to",
         "prune.min_width",
         "prune.epochs",
         "prune.learning_rate",
@@ -46,13 +48,26 @@ def main() -> None:
     loss = answers.loss(params.distill.temperature, params.distill.alpha)
     student = Path(f"models/student_distilled_{p.teacher}/model.safetensors")
     model = load_to_go_on(student, data.device)
-    unpruned, folder, rows, done = model.channels, Path(f"models/pruned/{text}"), [], 0
-    steps = widths(rate, p.min_width)
-    of_step = [0, *shared(p.epochs, len(steps) - 1)]
-    with Scratch("prune", params, [MANIFEST, student, path_of(p.teacher)]) as scratch:
+    folder, rows, done, steps = Path(f"models/pruned/{text}"), [], 0, widths(rate, p.min_width)
+    try:
+        unpruned = {group.name: group.size for group in cuttable(model)}
+    except NotPossible as reason:
+        progress.say(f"x{text}: left out: {reason}")
+        steps = steps[:1]
+    of_step = [0, *shared(p.epochs, len(steps) - 1)] if steps[1:] else [0]
+    with Resumable("prune", params, [MANIFEST, student, path_of(p.teacher)]) as resumable:
         for step, (width, epochs) in enumerate(zip(steps, of_step, strict=True)):
             if step:
-                model = cut(model, unpruned, width, p.importance, p.scope, training, seed=params.seed + step)
+                model = cut(
+                    model,
+                    unpruned,
+                    width,
+                    training,
+                    importance=p.importance,
+                    scope=p.scope,
+                    round_to=p.round_to,
+                    seed=params.seed + step,
+                )
             before = validated(model, validation)["val_accuracy"]
             if epochs:
                 fit(
@@ -61,7 +76,7 @@ def main() -> None:
                     None,
                     loss,
                     fit_of(p, epochs),
-                    scratch.slot(f"step {step}"),
+                    resumable.slot(f"step {step}"),
                     seed=params.seed,
                     label=f"x{text} step {step}",
                     cycle=answers.views,

@@ -12,13 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from stages.common import errors
-from stages.common.compression.pruning import cut
+from stages.common.compression.pruning import cut, cuttable
+from stages.common.errors import NotPossible
 from stages.common.networks.cards import new_model
 from stages.common.networks.model_files import load_model, load_to_go_on
 from stages.common.params import fit_of, read
 from stages.common.training.examples import MANIFEST, open_data
-from stages.common.training.outputs import train, validated
-from stages.common.training.resuming import Scratch
+from stages.common.training.outputs import leave_out, train, validated
+from stages.common.training.resuming import Resumable
 from stages.common.training.soft_labels import open_soft_labels, path_of
 
 CONTROLS = ("pruned_one_shot", "pruned_from_scratch", "student_finetuned")
@@ -37,6 +38,7 @@ def main() -> None:
         "prune.teacher",
         "prune.importance",
         "prune.scope",
+        "prune.round_to",
         "prune.reference_rates",
         "prune.min_width",
         "prune.epochs",
@@ -50,9 +52,23 @@ def main() -> None:
     path = Path(f"models/student_distilled_{p.teacher}/model.safetensors")
     model = load_to_go_on(path, data.device)
     schedule, extra = fit_of(p, p.epochs), {}
+    if control != "student_finetuned":
+        try:
+            sizes = {group.name: group.size for group in cuttable(model)}
+        except NotPossible as reason:
+            leave_out(control, reason, **({"val_accuracy_before_finetune": None} if "one" in control else {}))
+            return
     if control == "pruned_one_shot":
-        training = data.split("training")
-        model = cut(model, model.channels, p.min_width, p.importance, p.scope, training, seed=params.seed)
+        model = cut(
+            model,
+            sizes,
+            p.min_width,
+            data.split("training"),
+            importance=p.importance,
+            scope=p.scope,
+            round_to=p.round_to,
+            seed=params.seed,
+        )
         extra["val_accuracy_before_finetune"] = validated(model, data.split("validation"))["val_accuracy"]
     if control == "pruned_from_scratch":
         schedule = fit_of(params.distill, params.distill.epochs + p.epochs)
@@ -65,7 +81,7 @@ def main() -> None:
         data,
         answers.loss(params.distill.temperature, params.distill.alpha),
         schedule,
-        Scratch("prune_control", params, [MANIFEST, path, path_of(p.teacher)]),
+        Resumable("prune_control", params, [MANIFEST, path, path_of(p.teacher)]),
         cycle=answers.views,
         **extra,
     )

@@ -6,15 +6,15 @@ from pathlib import Path
 import pandas as pd
 
 from stages.common import errors, progress
-from stages.common.compression.quantization import BITS, quantized, start_rounding, stop_rounding
+from stages.common.compression.quantization import quantized, start_rounding, stop_rounding
 from stages.common.files import write_csv
-from stages.common.networks.codes import FLOAT
+from stages.common.networks.codes import BITS, FLOAT
 from stages.common.networks.model_files import load_model, load_to_go_on, save_model
 from stages.common.params import read
 from stages.common.training.examples import MANIFEST, open_data
 from stages.common.training.loop import fit
 from stages.common.training.outputs import measured
-from stages.common.training.resuming import Scratch
+from stages.common.training.resuming import Resumable
 from stages.common.training.soft_labels import open_soft_labels, path_of
 
 ROUNDED_ENOUGH = 6  # bits at which rounding alone costs next to nothing
@@ -40,7 +40,7 @@ def main() -> None:
         progress.say(f"{series}, {bits} bits: {metrics['size_kib']:,} KiB, {metrics['val_accuracy']:.4f}")
 
     record(network, FLOAT, source)
-    with Scratch("quantize", params, [MANIFEST, source, path_of(teacher)]) as scratch:
+    with Resumable("quantize", params, [MANIFEST, source, path_of(teacher)]) as resumable:
         for bits in BITS:
             path = folder / f"bits_{bits}.safetensors"
             save_model(quantized(load_model(source), bits), path)
@@ -55,7 +55,7 @@ def main() -> None:
                 None,
                 loss,
                 schedule,
-                scratch.slot(f"{bits} bits"),
+                resumable.slot(f"{bits} bits"),
                 seed=params.seed,
                 label=f"{network} at {bits} bits",
                 cycle=answers.views,

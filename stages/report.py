@@ -20,8 +20,8 @@ PLOTS = Path("plots")
 
 def main() -> None:
     params = read(
-        "seed", "sample", "data", "augment", "pretrain", "teacher", "cnn", "student", "distill", "prune_once",
-        "prune", "quantize", "factorize", "export", "report",
+        "seed", "own_networks", "sample", "data", "augment", "pretrain", "teacher", "cnn", "student", "distill",
+        "prune_once", "prune", "quantize", "factorize", "export", "report",
     )  # fmt: skip
     catalogue = Catalogue(params.prune.teacher, params.prune.reference_rates)
     classes = class_names()

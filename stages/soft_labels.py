@@ -23,8 +23,8 @@ def main() -> None:
     name = parser.parse_args().teacher
     params = read("seed", "augment", "distill.views")
     data = open_data(params.augment, params.seed)
-    training, views = data.split("training"), params.distill.views
-    teacher = load_to_go_on(Path(f"models/teacher_{name}"), data.device)
+    teacher, views = load_to_go_on(Path(f"models/teacher_{name}"), data.device), params.distill.views
+    training = data.split("training").seen_by(teacher.card)
     teacher = teacher.to(memory_format=torch.channels_last)
     path = path_of(name)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -62,6 +62,13 @@ def parameters(stage: Path) -> set[str]:
             for argument in node.args:
                 if isinstance(argument, ast.Starred):
                     keys.update(ast.literal_eval(names[argument.value.id]))
+                elif isinstance(argument, ast.JoinedStr):  # as the stages of a `foreach` have it
+                    keys.add(
+                        "".join(
+                            getattr(part, "value", "") if isinstance(part, ast.Constant) else "${key}"
+                            for part in argument.values
+                        )
+                    )
                 else:
                     keys.add(ast.literal_eval(argument))
     return keys

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from stages import readme
-from stages.common.evidence.catalogue import LARGE_STEPS, NETWORKS, SMALL_STEPS, Catalogue
+from stages.common.evidence.catalogue import EVERYTHING, LARGE_STEPS, NETWORKS, SMALL_STEPS, Catalogue
 from stages.common.evidence.claims import claims
 from stages.common.params import Params, load
 from tests.graph import ROOT, imports, modules, parameters
@@ -48,7 +48,8 @@ def test_what_trains_depends_on_the_versions_of_what_trains_it(name):
         f"training/{m}.py" in path for path in modules(stage_file(name)) for m in ("loop", "soft_labels")
     )
     makes = any("models/" in out or "soft_labels" in out for out in GRAPH[name].get("outs", []))
-    assert ("requirements.txt" in GRAPH[name]["deps"]) == (trains and makes)
+    measures = name == "int8_start"  # what all int8 files follow
+    assert ("requirements.txt" in GRAPH[name]["deps"]) == ((trains and makes) or measures)
 
 
 def test_imports_run_one_way():
@@ -129,7 +130,7 @@ def test_every_network_of_the_catalogue_is_measured_once_and_read_by_what_compar
         for item in items(name)
         for path in stage.get("metrics", [])
     ]
-    assert set(measured) == {f"metrics/{name}.json" for name in (*NETWORKS, "data", "run", "test")}
+    assert set(measured) == {f"metrics/{name}.json" for name in (*NETWORKS, "data", "int8_start", "run", "test")}
     assert len(measured) == len(set(measured))
     for name, network in NETWORKS.items():
         assert f"metrics/{name}.json" in deps("report")
@@ -147,7 +148,7 @@ def test_what_the_catalogue_names_is_what_stages_depend_on(monkeypatch, teacher)
     for path in catalogue.timed.values():
         assert any(within(path.as_posix(), dep) for dep in deps("latency", teacher)), path
     names = {name for group in catalogue.equal_size.values() for name in group}
-    assert names <= set(catalogue.answering)
+    assert names <= set(EVERYTHING)
     compared = {name for pair in catalogue.compressions for name in pair}
     assert compared | set(catalogue.watched) <= set(NETWORKS)
     for claim in claims(catalogue, 8):

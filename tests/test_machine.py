@@ -6,8 +6,9 @@ from stages.common import machine
 from stages.common.errors import UserError
 from stages.common.networks.cards import Card, new_model
 from stages.common.networks.model_files import load_model, load_to_go_on, save_model
+from tests.narrow import narrow
 
-CARD = Card("student", [4] * 8, ["a", "b"], 32, (0.5, 0.5, 0.5), (0.3, 0.3, 0.3))
+CARD = Card("student", ["a", "b"], 32, (0.5, 0.5, 0.5), (0.3, 0.3, 0.3), shapes=narrow("student", 4, 2))
 
 
 @pytest.fixture(autouse=True)

@@ -14,12 +14,13 @@ from stages.common.compression.onnx_export import export
 from stages.common.compression.onnx_runtime import OnnxModel
 from stages.common.data.decoding import decode
 from stages.common.networks.cards import Card, new_model
-from stages.common.networks.convnet import CHANNELS
-from stages.common.networks.registry import scaled
 from tests.graph import ROOT
+from tests.narrow import narrow
 
 CLASSES = ["egg", "rice", "soup", "tofu"]
-CARD = Card("student", scaled("student", CHANNELS, 0.1), CLASSES, 32, (0.5, 0.4, 0.3), (0.2, 0.3, 0.1))
+CARD = Card(
+    "student", CLASSES, 32, (0.5, 0.4, 0.3), (0.2, 0.3, 0.1), shapes=narrow("student", 16, len(CLASSES))
+)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""What a user got wrong, said in one line."""
+"""What a user got wrong, and what cannot be done, said in one line."""
 
 import sys
 from collections.abc import Callable
@@ -6,6 +6,13 @@ from collections.abc import Callable
 
 class UserError(Exception):
     """Bad input. Its text names the file or key, what is wrong and what to do."""
+
+
+class NotPossible(UserError):
+    """What a method cannot do with a network. Its text names the layer, where there is one, and why.
+
+    A stage whose network others do not need leaves it out and says so; elsewhere it ends the stage.
+    """
 
 
 def run(main: Callable[[], None]) -> None:

@@ -5,6 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
+METRICS = (  # the keys of every metrics/<name>.json
+    *("val_accuracy", "val_low", "val_high", "val_balanced_accuracy"),
+    *("params", "macs", "size_kib", "epochs"),
+)
+
 
 def write_csv(path: Path | str, rows: pd.DataFrame) -> None:
     """A table as CSV; fractions keep six decimals, so equal results are equal bytes on every system."""

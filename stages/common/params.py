@@ -1,11 +1,13 @@
 """params.yaml: typed, closed and ranged. A stage reads it once, naming the keys it uses."""
 
 import math
+import re
+from difflib import get_close_matches
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML, YAMLError
 
 from stages.common.errors import UserError
@@ -27,6 +29,47 @@ class Fit(Section):
     learning_rate: float = Field(gt=0, le=1)  # the peak of the cycle
     batch_size: int = Field(ge=2)
     weight_decay: float = Field(ge=0)
+
+
+# The networks of this project; others are a library's, or your own.
+OURS = ("student", "cnn", "resnet18")
+LIBRARIES = ("torchvision", "timm")
+
+
+def _network(text: str) -> str:
+    """`text` if it has the form of a network's name; whether there is such a network is seen when it is built."""
+    own = re.fullmatch(r"(?P<file>[^:]+\.py):(?P<function>[^\W\d]\w*)", text)
+    library = re.fullmatch(rf"({'|'.join(LIBRARIES)})/[\w.]+", text)
+    if not (text in OURS or own or library):
+        near = "".join(f"; did you mean {name}?" for name in get_close_matches(text, OURS, 1))
+        raise ValueError(
+            f"expected {', '.join(OURS)}, torchvision/<name>, timm/<name> or path/to/file.py:function{near}"
+        )
+    if own and (Path(own["file"]).is_absolute() or ".." in Path(own["file"]).parts):
+        raise ValueError("expected a file inside the project, by its path from there")
+    return text
+
+
+Architecture = Annotated[str, AfterValidator(_network)]
+
+
+class Network(Fit):
+    """A network and how it is trained on the labels."""
+
+    architecture: Architecture
+
+
+class Teacher(Network):
+    image_size: int | None = Field(ge=16, le=1024)  # pixels that it sees of each photo; null: as they are
+
+
+class PretrainedTeacher(Teacher):
+    tune: Literal["all", "head"]  # head: a linear classifier on its features, which stay as they are
+
+
+class Teachers(Section):
+    scratch: Teacher
+    pretrained: PretrainedTeacher
 
 
 class Sample(Section):
@@ -73,6 +116,7 @@ class Prune(Fit):
 
     importance: Literal["bn_gamma", "l1", "taylor", "random"]
     scope: Literal["uniform", "global"]  # the same share of every layer, or the worst of all layers
+    round_to: int = Field(ge=1)  # every width a multiple of this
     rate: Rate
     # These two always run, small steps first: the controls have the size that both end at.
     reference_rates: Annotated[list[Rate], Field(min_length=2, max_length=2)]
@@ -114,9 +158,10 @@ class Params(Section):
     data: Photos
     augment: Augment
     pretrain: Pretrain
-    teacher: Fit
-    cnn: Fit
-    student: Fit
+    own_networks: str = Field(min_length=1)  # the folder or file that holds your own; an input of every stage
+    teacher: Teachers
+    cnn: Network
+    student: Network
     distill: Distill
     prune_once: PruneOnce
     prune: Prune
@@ -124,6 +169,27 @@ class Params(Section):
     factorize: Factorize
     export: Export
     report: Report
+
+    @model_validator(mode="after")
+    def _own_networks_are_watched(self) -> "Params":
+        """DVC sees a change in an own network only where it looks."""
+        for key, network in self.networks().items():
+            file = network.architecture.partition(":")[0]
+            if file.endswith(".py") and not Path(file).is_relative_to(self.own_networks):
+                raise ValueError(
+                    f"{key}.architecture = {network.architecture!r}: {file} is not in own_networks = "
+                    f"{self.own_networks!r}, where DVC looks for changes: move it there, or name it there"
+                )
+        return self
+
+    def networks(self) -> dict[str, Network]:
+        """Every network that is trained on the labels, by its key."""
+        return {
+            "teacher.scratch": self.teacher.scratch,
+            "teacher.pretrained": self.teacher.pretrained,
+            "cnn": self.cnn,
+            "student": self.student,
+        }
 
 
 def parsed(content: bytes) -> dict:
@@ -156,13 +222,14 @@ def read(*keys: str, path: Path = PATH) -> SimpleNamespace:
     params = load(path)
     chosen = SimpleNamespace()
     for key in keys:
-        section, _, name = key.partition(".")
-        if not name:
-            setattr(chosen, section, getattr(params, section))
-            continue
-        if not hasattr(chosen, section):
-            setattr(chosen, section, SimpleNamespace())
-        setattr(getattr(chosen, section), name, getattr(getattr(params, section), name))
+        *sections, name = key.split(".")
+        source, target = params, chosen
+        for section in sections:
+            source = getattr(source, section)
+            if not hasattr(target, section):
+                setattr(target, section, SimpleNamespace())
+            target = getattr(target, section)
+        setattr(target, name, getattr(source, name))
     return chosen
 
 

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 
 from stages.common import machine
-from stages.common.networks.cards import new_model
 from stages.common.params import Fit, load
 from stages.common.training.examples import Examples, open_data
 from stages.common.training.loop import fit, on_labels
@@ -51,7 +50,7 @@ def main() -> None:
     training = Examples(whole.views, whole.labels[:count], device)
     one = Examples(whole.views, whole.labels[:1], device)
     for architecture in ("student", "cnn", "resnet18"):
-        model = new_model(data.card(architecture), 0).to(device, memory_format=torch.channels_last)
+        model = data.new_model(architecture).to(device, memory_format=torch.channels_last)
         images, labels = whole.views.batch(0, np.arange(BATCH)), whole.labels[:BATCH]
         bare(model, images, labels, device)
         ratios = [looped(model, training, one) / bare(model, images, labels, device) for _ in range(ROUNDS)]

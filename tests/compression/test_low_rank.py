@@ -11,11 +11,16 @@ from stages.common.errors import UserError
 from stages.common.networks.cards import Card, new_model
 from stages.common.networks.convnet import CHANNELS
 from stages.common.networks.costs import macs, parameters
+from stages.common.networks.factors import factorable, modes
 from stages.common.networks.model_files import load_model, save_model
 
-CARD = Card("cnn", list(CHANNELS), list("abcdefghijk"), 32, (0.5, 0.4, 0.3), (0.2, 0.3, 0.1))
+CARD = Card("cnn", list("abcdefghijk"), 32, (0.5, 0.4, 0.3), (0.2, 0.3, 0.1))
 PHOTOS = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-FULL = [[], *([min(i, 9 * o), min(o, 9 * i)] for i, o in itertools.pairwise(CHANNELS)), [11]]
+FULL = {
+    f"blocks.{n}.conv": [min(i, 9 * o), min(o, 9 * i)]
+    for n, (i, o) in enumerate(itertools.pairwise(CHANNELS), 1)
+} | {"classifier": [11]}
+KINDS = ["student", "torchvision/mobilenet_v2", "timm/lcnet_035", "timm/deit_tiny_patch16_224"]
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +36,7 @@ def test_at_full_ranks_nothing_changes(model):
 
 @torch.inference_mode()
 def test_without_ranks_nothing_changes(model):
-    assert torch.equal(factorize(model, [[]] * 9).eval()(PHOTOS), model(PHOTOS))
+    assert torch.equal(factorize(model, {}).eval()(PHOTOS), model(PHOTOS))
 
 
 @pytest.mark.parametrize("budget", [256_779, 40_000, 1_000_000, 2_168_203])
@@ -68,7 +73,7 @@ def test_more_parameters_keep_more(model):
 @torch.inference_mode()
 def test_a_network_of_low_rank_is_found_again(model):
     """A kernel that is a sum of few products is kept exactly by as few ranks."""
-    small = new_model(replace(CARD, ranks=[[], [], [], [], [6, 5], [], [], [], []]), seed=4).eval()
+    small = new_model(replace(CARD, ranks={"blocks.4.conv": [6, 5]}), seed=4).eval()
     conv, state = small.blocks[4].conv, small.state_dict()
     first, core, last = (layer.weight for layer in conv)
     kernel = torch.einsum("ri,srhw,os->oihw", first[:, :, 0, 0], core, last[:, :, 0, 0])
@@ -81,7 +86,9 @@ def test_a_network_of_low_rank_is_found_again(model):
 
 @pytest.mark.parametrize("budget", [5_000, 2_168_204])
 def test_a_budget_that_cannot_be_met_is_one_line(model, budget):
-    with pytest.raises(UserError, match=f"factorize.budget = {budget}: the plain CNN can have"):
+    with pytest.raises(
+        UserError, match=f"factorize.budget = {budget}: cnn of low rank can have .* the nearest is"
+    ):
         choose_ranks(model, budget)
 
 
@@ -101,7 +108,42 @@ def test_the_network_and_its_ranks_repeat(model):
 
 def test_macs_of_a_factorized_layer_by_hand(model):
     """One block of [r, s] at 2 x 2 pixels (32 pixels, four poolings): 1x1, 3x3, 1x1."""
-    ranks = [[], [], [], [], [6, 5], [], [], [], []]
+    ranks = {"blocks.4.conv": [6, 5]}
     small = factorize(model, ranks)
     saved = (128 * 256 * 9 - (128 * 6 + 6 * 5 * 9 + 5 * 256)) * 4
     assert macs(model, 32) - macs(small, 32) == saved
+
+
+@pytest.mark.parametrize("architecture", KINDS)
+def test_networks_of_every_kind_meet_a_budget_and_load_again(architecture, tmp_path):
+    model = new_model(replace(CARD, architecture=architecture), seed=3).eval()
+    budget = int(0.7 * parameters(model))
+    small = factorize(model, choose_ranks(model, budget)).eval()
+    assert 0.99 * budget < parameters(small) <= budget
+    save_model(small, tmp_path / "m")
+    again = load_model(tmp_path / "m")
+    with torch.inference_mode():
+        assert torch.equal(again(PHOTOS), small(PHOTOS))
+        whole = factorize(model, {})(PHOTOS)
+        assert torch.equal(whole, model(PHOTOS))
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("architecture", KINDS)
+def test_at_full_ranks_nothing_changes_in_networks_of_every_kind(architecture):
+    model = new_model(replace(CARD, architecture=architecture), seed=3).double().eval()
+    ranks = {}
+    for name, layer in factorable(model).items():
+        outs, ins = layer.weight.shape[:2]
+        ranks[name] = [ins, outs] if modes(layer) == 2 else [min(outs, ins)]
+    whole = factorize(model, ranks).double().eval()
+    torch.testing.assert_close(whole(PHOTOS.double()), model(PHOTOS.double()), atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "ranks",
+    [{"blocks.0.conv": [3, 4]}, {"blocks.4.conv": [6]}, {"blocks.4.conv": [6, 999]}, {"nothing": [1]}],
+)
+def test_ranks_that_a_layer_cannot_have_are_refused(model, ranks):
+    with pytest.raises(ValueError, match="cannot have the ranks"):
+        new_model(replace(CARD, ranks=ranks), 0)

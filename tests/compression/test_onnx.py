@@ -7,24 +7,31 @@ import onnx
 import pytest
 import torch
 
+from stages.common.compression import onnx_export
 from stages.common.compression.onnx_export import export, quantize_int8
 from stages.common.compression.onnx_runtime import OnnxModel
 from stages.common.data.views import Normalization, Views
-from stages.common.errors import UserError
+from stages.common.errors import NotPossible, UserError
 from stages.common.networks.cards import Card, new_model
-from stages.common.networks.convnet import CHANNELS
-from stages.common.networks.registry import scaled, standard_channels
+from tests.narrow import narrow
 
 SIZE = 32
-CARD = Card("student", list(CHANNELS), ["egg", "rice", "soup"], SIZE, (0.5, 0.4, 0.3), (0.2, 0.3, 0.1))
-HALF = scaled("student", CHANNELS, 0.5)
+CARD = Card("student", ["egg", "rice", "soup"], SIZE, (0.5, 0.4, 0.3), (0.2, 0.3, 0.1))
+HALF = narrow("student", [16, 32, 64, 64, 128, 128, 128, 256], 3)
 PHOTOS = np.random.default_rng(0).integers(0, 256, (5, SIZE, SIZE, 3), dtype=np.uint8)
 NETWORKS = {
     "student": CARD,
-    "pruned student": replace(CARD, channels=HALF),
+    "pruned student": replace(CARD, shapes=HALF),
     "cnn": replace(CARD, architecture="cnn"),
-    "factorized cnn": replace(CARD, architecture="cnn", ranks=[[], *[[4, 5]] * 7, [2]]),
-    "resnet18": replace(CARD, architecture="resnet18", channels=standard_channels("resnet18")),
+    "factorized cnn": replace(
+        CARD,
+        architecture="cnn",
+        ranks={**{f"blocks.{i}.conv": [4, 5] for i in range(1, 8)}, "classifier": [2]},
+    ),
+    "resnet18": replace(CARD, architecture="resnet18"),
+    "enlarged": replace(CARD, architecture="resnet18", input_size=48),
+    "squeeze-excite": replace(CARD, architecture="timm/lcnet_035"),
+    "transformer": replace(CARD, architecture="timm/deit_tiny_patch16_224"),
 }
 
 
@@ -34,7 +41,7 @@ def trained(card: Card) -> torch.nn.Module:
     views = Views(PHOTOS, Normalization(card.mean, card.std), None, 0)
     with torch.no_grad():
         for _ in range(30):
-            model(views.plain(np.arange(len(PHOTOS))))
+            model(views.like(card.normalization, card.seen_size).plain(np.arange(len(PHOTOS))))
     return model.eval()
 
 
@@ -42,20 +49,21 @@ def logits(model: torch.nn.Module) -> np.ndarray:
     """Of PHOTOS, as training and evaluation see them."""
     views = Views(PHOTOS, Normalization(model.card.mean, model.card.std), None, 0)
     with torch.inference_mode():
+        views = views.like(model.card.normalization, model.card.seen_size)
         return model(views.plain(np.arange(len(PHOTOS)))).numpy()
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_bytes_in_and_the_logits_of_pytorch_out(name, tmp_path):
     model = trained(NETWORKS[name])
-    export(model, tmp_path / "m.onnx")
+    export(model, tmp_path / "m.onnx", PHOTOS)
     runtime = OnnxModel(tmp_path / "m.onnx", threads=1)
     np.testing.assert_allclose(runtime.logits(PHOTOS), logits(model), atol=1e-4, rtol=1e-4)
     np.testing.assert_allclose(runtime.logits(PHOTOS[:1]), logits(model)[:1], atol=1e-4, rtol=1e-4)
 
 
 def test_a_file_carries_classes_and_size_and_passes_the_checker(tmp_path):
-    export(trained(CARD), tmp_path / "m.onnx")
+    export(trained(CARD), tmp_path / "m.onnx", PHOTOS)
     onnx.checker.check_model(str(tmp_path / "m.onnx"), full_check=True)
     runtime = OnnxModel(tmp_path / "m.onnx")
     assert runtime.classes == ["egg", "rice", "soup"]
@@ -66,14 +74,14 @@ def test_a_file_carries_classes_and_size_and_passes_the_checker(tmp_path):
 
 def test_the_same_network_gives_the_same_bytes(tmp_path):
     for name in "ab":
-        export(trained(CARD), tmp_path / f"{name}.onnx")
-        quantize_int8(tmp_path / f"{name}.onnx", tmp_path / f"{name}8.onnx", PHOTOS)
+        export(trained(CARD), tmp_path / f"{name}.onnx", PHOTOS)
+        quantize_int8(tmp_path / f"{name}.onnx", tmp_path / f"{name}8.onnx", PHOTOS, 2)
     assert (tmp_path / "a.onnx").read_bytes() == (tmp_path / "b.onnx").read_bytes()
     assert (tmp_path / "a8.onnx").read_bytes() == (tmp_path / "b8.onnx").read_bytes()
 
 
 def test_any_number_of_photos_is_a_matter_of_batches(tmp_path, monkeypatch):
-    export(trained(CARD), tmp_path / "m.onnx")
+    export(trained(CARD), tmp_path / "m.onnx", PHOTOS)
     runtime = OnnxModel(tmp_path / "m.onnx")
     whole = runtime.predict(PHOTOS)
     monkeypatch.setattr("stages.common.compression.onnx_runtime.BATCH", 2)
@@ -83,8 +91,8 @@ def test_any_number_of_photos_is_a_matter_of_batches(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["student", "pruned student"])
 def test_int8_is_small_and_close(name, tmp_path):
     model = trained(NETWORKS[name])
-    export(model, tmp_path / "m.onnx")
-    quantize_int8(tmp_path / "m.onnx", tmp_path / "m8.onnx", PHOTOS)
+    export(model, tmp_path / "m.onnx", PHOTOS)
+    quantize_int8(tmp_path / "m.onnx", tmp_path / "m8.onnx", PHOTOS, 2)
     small, expected = OnnxModel(tmp_path / "m8.onnx"), logits(model)
     error = np.abs(small.logits(PHOTOS) - expected).max()
     assert 0 < error < 0.2 * np.ptp(expected)
@@ -98,9 +106,9 @@ def test_int8_is_small_and_close(name, tmp_path):
 
 
 def test_what_makes_int8_slow_stays_float(tmp_path):
-    """No rounding stands behind a float pooling, and the first convolution is not in whole numbers."""
-    export(trained(CARD), tmp_path / "m.onnx")
-    quantize_int8(tmp_path / "m.onnx", tmp_path / "m8.onnx", PHOTOS)
+    """From the second block on the student has no rounding behind a float pooling, and no image in int8."""
+    export(trained(CARD), tmp_path / "m.onnx", PHOTOS)
+    quantize_int8(tmp_path / "m.onnx", tmp_path / "m8.onnx", PHOTOS, 2)
     nodes = onnx.load(str(tmp_path / "m8.onnx")).graph.node
     maker = {name: node for node in nodes for name in node.output}
     for node in nodes:
@@ -123,9 +131,49 @@ def test_what_is_no_network_is_one_line(content, tmp_path):
 
 
 def test_another_projects_network_is_one_line(tmp_path):
-    export(trained(CARD), tmp_path / "m.onnx")
+    export(trained(CARD), tmp_path / "m.onnx", PHOTOS)
     graph = onnx.load(str(tmp_path / "m.onnx"))
     del graph.metadata_props[:]
     onnx.save(graph, tmp_path / "m.onnx")
     with pytest.raises(UserError, match="no 'classes' in it"):
         OnnxModel(tmp_path / "m.onnx")
+
+
+@pytest.mark.parametrize("name", ["squeeze-excite", "transformer", "factorized cnn", "resnet18"])
+def test_int8_runs_for_every_kind(name, tmp_path):
+    model = trained(NETWORKS[name])
+    export(model, tmp_path / "m.onnx", PHOTOS)
+    quantize_int8(tmp_path / "m.onnx", tmp_path / "m8.onnx", PHOTOS, 1)
+    small, expected = OnnxModel(tmp_path / "m8.onnx"), logits(model)
+    assert np.abs(small.logits(PHOTOS) - expected).max() < 0.5 * np.ptp(expected)
+    assert (tmp_path / "m8.onnx").stat().st_size < 0.6 * (tmp_path / "m.onnx").stat().st_size
+
+
+@pytest.mark.parametrize("start", [0, 1, 3])
+def test_int8_starts_where_it_is_told(start, tmp_path):
+    export(trained(NETWORKS["cnn"]), tmp_path / "m.onnx", PHOTOS)
+    quantize_int8(tmp_path / "m.onnx", tmp_path / "m8.onnx", PHOTOS, start)
+    graph = onnx.load(str(tmp_path / "m8.onnx")).graph
+    whole = {w.name for w in graph.initializer if w.data_type == onnx.TensorProto.FLOAT}
+    floats = [node.input[1] in whole for node in graph.node if node.op_type == "Conv"]
+    assert floats == [True] * start + [False] * (8 - start)
+
+
+def test_a_file_that_answers_otherwise_is_not_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(onnx_export, "PARITY", 0.0)
+    with pytest.raises(NotPossible, match="its logits are off by"):
+        export(trained(CARD), tmp_path / "m.onnx", PHOTOS)
+    assert not (tmp_path / "m.onnx").exists()
+
+
+class Sorting(torch.nn.Module):
+    def forward(self, x):
+        return torch.linalg.svdvals(x[:, 0])[:, :3]
+
+
+def test_what_cannot_be_exported_is_one_line(tmp_path):
+    model = Sorting()
+    model.card = CARD
+    with pytest.raises(NotPossible, match="student cannot be written as ONNX") as caught:
+        export(model, tmp_path / "m.onnx", PHOTOS)
+    assert "\n" not in str(caught.value)

@@ -9,20 +9,19 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from stages.common.compression.quantization import BITS, quantized, start_rounding, stop_rounding
+from stages.common.compression.quantization import quantized, start_rounding, stop_rounding
 from stages.common.data.views import Views
 from stages.common.errors import UserError
 from stages.common.networks.cards import Card, new_model
-from stages.common.networks.codes import dequantize, largest, pack, quantize, unpack
-from stages.common.networks.convnet import CHANNELS
+from stages.common.networks.codes import BITS, dequantize, largest, pack, quantize, unpack
 from stages.common.networks.model_files import load_model, save_model
-from stages.common.networks.registry import standard_channels
 from stages.common.params import Fit
 from stages.common.training.examples import Examples
 from stages.common.training.loop import fit, on_labels
 from stages.common.training.resuming import Slot
+from tests.narrow import narrow
 
-CARD = Card("student", list(CHANNELS), list("abcdefghijk"), 32, (0.5, 0.4, 0.3), (0.2, 0.3, 0.1))
+CARD = Card("student", list("abcdefghijk"), 32, (0.5, 0.4, 0.3), (0.2, 0.3, 0.1))
 PHOTOS = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
 
@@ -72,7 +71,7 @@ def test_packing_loses_nothing_and_wastes_no_byte(bits, count):
 @pytest.mark.parametrize("architecture", ["student", "cnn", "resnet18"])
 @torch.inference_mode()
 def test_a_file_gives_back_the_rounded_network(architecture, bits, tmp_path):
-    model = new_model(replace(CARD, architecture=architecture, channels=standard_channels(architecture)), 0)
+    model = new_model(replace(CARD, architecture=architecture), 0)
     rounded = quantized(model, bits).eval()
     save_model(model, tmp_path / "whole")
     save_model(rounded, tmp_path / "rounded")
@@ -85,7 +84,9 @@ def test_a_file_gives_back_the_rounded_network(architecture, bits, tmp_path):
 
 
 def test_a_factorized_network_is_quantized_too(tmp_path):
-    model = new_model(replace(CARD, architecture="cnn", ranks=[[], *[[4, 5]] * 7, [3]]), 0)
+    model = new_model(
+        replace(CARD, architecture="cnn", ranks={"blocks.1.conv": [4, 5], "classifier": [3]}), 0
+    )
     save_model(quantized(model, 8), tmp_path / "m")
     assert load_model(tmp_path / "m").card.ranks == model.card.ranks
 
@@ -147,7 +148,7 @@ def test_a_corrupt_quantized_file_is_one_line(corruption, tmp_path):
 
 
 def test_a_killed_fine_tune_with_rounded_weights_goes_on_as_if_nothing_had_been(tmp_path):
-    card = replace(CARD, channels=[8] * 8, classes=["dark", "bright"])
+    card = replace(CARD, shapes=narrow("student", 8, 2), classes=["dark", "bright"])
     labels = np.arange(32) % 2
     noise = np.random.default_rng(0).integers(0, 120, (32, 32, 32, 3))
     photos = (noise + 130 * labels[:, None, None, None]).astype(np.uint8)

@@ -1,5 +1,7 @@
 """The final network: no smaller or equal file that was tried is better."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,11 +10,10 @@ from stages.common.compression import selection
 from stages.common.compression.selection import smallest_within
 from stages.common.data.arrays import Split
 from stages.common.networks.cards import Card, new_model
-from stages.common.networks.convnet import CHANNELS
 from stages.common.networks.model_files import save_model
-from stages.common.networks.registry import scaled
+from tests.narrow import narrow
 
-CARD = Card("student", list(CHANNELS), list("abc"), 32, (0.5, 0.5, 0.5), (0.3, 0.3, 0.3))
+CARD = Card("student", list("abc"), 32, (0.5, 0.5, 0.5), (0.3, 0.3, 0.3))
 RANDOM = np.random.default_rng(0)
 PHOTOS = RANDOM.integers(0, 256, (12, 32, 32, 3), dtype=np.uint8)
 VALIDATION = Split(PHOTOS, np.arange(12) % 3)
@@ -24,8 +25,8 @@ def files(tmp_path_factory):
     """Networks of four shapes, two of them of one size."""
     folder = tmp_path_factory.mktemp("networks")
     for seed, (name, width) in enumerate(WIDTHS.items()):
-        channels = scaled("student", CHANNELS, width)
-        save_model(new_model(Card("student", channels, *list(vars(CARD).values())[2:]), seed), folder / name)
+        channels = [16, 32, 64, *(int(c * width) for c in (128, 256, 256, 256)), 256]
+        save_model(new_model(replace(CARD, shapes=narrow("student", channels, 3)), seed), folder / name)
     return {name: folder / name for name in WIDTHS}
 
 
@@ -38,7 +39,7 @@ def chosen(files, tmp_path, monkeypatch, accuracy: dict[tuple[str, str], float],
         return real(path, model, validation) | {"val_accuracy": accuracy.get(key, 0.0)}
 
     monkeypatch.setattr(selection, "measured", measured)
-    return smallest_within(files, floor, PHOTOS, VALIDATION, tmp_path / "work")
+    return smallest_within(files, floor, PHOTOS, VALIDATION, tmp_path / "work", lambda architecture: 2)
 
 
 def best(table: pd.DataFrame) -> tuple[str, str]:

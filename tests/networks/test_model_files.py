@@ -8,36 +8,30 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from stages.common.compression.quantization import quantized
 from stages.common.errors import UserError
 from stages.common.machine import settings
+from stages.common.networks import registry
 from stages.common.networks.cards import Card, new_model
-from stages.common.networks.convnet import CHANNELS
 from stages.common.networks.model_files import load_model, save_model
-from stages.common.networks.pretrained import read_weights, transfer
-from stages.common.networks.registry import scaled, standard_channels
+from tests.graph import ROOT
+from tests.narrow import narrow
 
-CARD = Card(
-    "student", scaled("student", CHANNELS, 0.3), ["egg", "rice", "soup"], 32, (0.5, 0.4, 0.3), (0.2, 0.3, 0.1)
-)
+CUT = narrow("student", [16, 32, 64, 38, 76, 76, 76, 256], 3)
+CARD = Card("student", ["egg", "rice", "soup"], 32, (0.5, 0.4, 0.3), (0.2, 0.3, 0.1), shapes=CUT)
 PHOTOS = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-
-
-@pytest.fixture(scope="module")
-def resnet():
-    return new_model(
-        Card("resnet18", standard_channels("resnet18"), list("abcdefg"), 32, CARD.mean, CARD.std), seed=1
-    ).eval()
 
 
 @pytest.mark.parametrize("architecture", ["student", "cnn"])
 def test_round_trip(tmp_path, architecture):
-    model = new_model(replace(CARD, architecture=architecture), seed=3).eval()
+    shapes = {"student": CUT, "cnn": {}}[architecture]
+    model = new_model(replace(CARD, architecture=architecture, shapes=shapes), seed=3).eval()
     save_model(model, tmp_path / "folder" / "model.safetensors")
     for path in (tmp_path / "folder" / "model.safetensors", tmp_path / "folder"):
         loaded = load_model(path)
         assert not loaded.training
         assert torch.equal(loaded(PHOTOS), model(PHOTOS))
-        assert (loaded.card.architecture, loaded.card.channels) == (architecture, CARD.channels)
+        assert (loaded.card.architecture, loaded.card.shapes) == (architecture, shapes)
         assert loaded.card.classes == CARD.classes
         assert loaded.card.normalization == CARD.normalization
 
@@ -63,12 +57,14 @@ def test_a_file_carries_everything(tmp_path):
         card = json.loads(file.metadata()["card"])
     assert card == {
         "architecture": "student",
-        "channels": CARD.channels,
         "classes": CARD.classes,
         "image_size": 32,
         "mean": list(CARD.mean),
         "std": list(CARD.std),
-        "ranks": [],
+        "input_size": None,
+        "code": "",
+        "shapes": CUT,
+        "ranks": {},
         "bits": 32,
         "epochs": 0,
         "made_with": settings(),
@@ -91,62 +87,98 @@ def test_what_is_no_model_file_is_one_line(tmp_path, content):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("half", [False, True])
-@pytest.mark.parametrize("wrapped", ["", "state_dict", "model"])
-def test_torchvision_weights(tmp_path, resnet, half, wrapped):
-    state = resnet.state_dict()
-    state = {f"module.{k}" if wrapped else k: v.half() if half else v for k, v in state.items()}
-    torch.save({wrapped: state} if wrapped else state, tmp_path / "w.pth")
-    loaded = read_weights(tmp_path / "w.pth").eval()
-    assert loaded.fc.out_features == 7
-    assert all(t.dtype in (torch.float32, torch.int64) for t in loaded.state_dict().values())
-    tolerance = 0.05 if half else 0
-    torch.testing.assert_close(loaded(PHOTOS), resnet(PHOTOS), atol=tolerance, rtol=tolerance)
+BAD = {
+    "huge channels": {"shapes": {"blocks.0.conv.weight": [10**12, 3, 3, 3]}},
+    "no channels": {"shapes": {"blocks.0.conv.weight": [0, 3, 3, 3]}},
+    "channels that disagree": {"shapes": {"blocks.0.conv.weight": [4, 3, 3, 3]}},
+    "another layer": {"shapes": {"blocks.9.conv.weight": [4, 3, 3, 3]}},
+    "text as size": {"image_size": "large"},
+    "a huge size": {"image_size": 10**9},
+    "a broken size": {"input_size": -4},
+    "no classes": {"classes": []},
+    "classes that are none": {"classes": 3},
+    "numbers that are none": {"mean": ["a", "b", "c"]},
+    "not a number": {"std": [float("nan")] * 3},
+    "half a bit": {"bits": 0.5},
+    "ranks of nothing": {"ranks": {"blocks.1.norm": [3]}},
+    "a key of others": {"weights": "elsewhere"},
+    "another network": {"architecture": "vgg"},
+    "a path outside": {"architecture": "../../etc/passwd.py:build"},
+    "an absolute path": {"architecture": "/tmp/mine.py:build"},
+    "a missing file": {"architecture": "missing.py:build"},
+}
 
 
-def test_weights_in_safetensors(tmp_path, resnet):
-    save_model(resnet, tmp_path / "w.safetensors")
-    assert torch.equal(read_weights(tmp_path / "w.safetensors").eval()(PHOTOS), resnet(PHOTOS))
-
-
-class Danger:
-    def __reduce__(self):
-        return print, ("code in a weights file was run",)
-
-
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        (lambda s: {k: v for k, v in s.items() if k != "layer2.0.conv1.weight"}, "layer2.0.conv1.weight"),
-        (lambda s: s | {"layer4.1.conv2.weight": torch.zeros(3)}, "layer4.1.conv2.weight"),
-        (lambda s: {"epoch": 3}, "no dict of tensors"),
-        (lambda s: torch.zeros(3), "no dict of tensors"),
-        (lambda s: {"x": Danger()}, "cannot be read"),
-    ],
-)
-def test_wrong_weights_are_one_line(tmp_path, resnet, capsys, content, reason):
-    path = tmp_path / "w.pth"
-    torch.save(content(resnet.state_dict()), path)
-    with pytest.raises(UserError, match=r"w\.pth") as caught:
-        read_weights(path)
-    assert reason in str(caught.value)
+@pytest.mark.parametrize("content", BAD)
+def test_a_card_of_unknown_or_dangerous_content_is_one_line(content, tmp_path):
+    model = new_model(replace(CARD, shapes={}), seed=0)
+    card = asdict(model.card) | BAD[content]
+    save_file(model.state_dict(), tmp_path / "m.safetensors", {"card": json.dumps(card)})
+    with pytest.raises(UserError, match=r"m\.safetensors: ") as caught:
+        load_model(tmp_path / "m.safetensors")
     assert "\n" not in str(caught.value)
-    assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("name", ["w.pth", "w.safetensors"])
-def test_a_text_is_no_weights_file(tmp_path, name):
-    (tmp_path / name).write_text("hello")
-    with pytest.raises(UserError, match="cannot be read"):
-        read_weights(tmp_path / name)
+@pytest.mark.parametrize("card", ["[]", "3", "{}", "null", "not JSON"])
+def test_what_is_no_card_is_one_line(card, tmp_path):
+    save_file({"x": torch.zeros(1)}, tmp_path / "m.safetensors", {"card": card})
+    with pytest.raises(UserError, match="not a model file of this project"):
+        load_model(tmp_path / "m.safetensors")
 
 
-def test_transfer_copies_all_but_the_classifier(resnet):
-    target = new_model(
-        Card("resnet18", standard_channels("resnet18"), list("abc"), 32, CARD.mean, CARD.std), seed=2
-    )
-    classifier = target.fc.weight.clone()
-    transfer(resnet, target)
-    assert torch.equal(target.fc.weight, classifier)
-    for name, tensor in target.state_dict().items():
-        assert name.startswith("fc.") or torch.equal(tensor, resnet.state_dict()[name])
+def old_card(architecture: str, channels: list[int], **others) -> dict:
+    """A card as revision 575f4cc wrote it."""
+    facts = {"architecture": architecture, "channels": channels, "classes": CARD.classes, "image_size": 32}
+    return facts | {"mean": CARD.mean, "std": CARD.std, "ranks": [], "bits": 32, "epochs": 9} | others
+
+
+def test_files_written_before_still_load(tmp_path):
+    for architecture, outs in (
+        ("student", [16, 32, 64, 38, 76, 76, 76, 256]),
+        ("cnn", [16, 32, 64, 29, 58, 58, 58, 256]),
+    ):
+        card = replace(CARD, architecture=architecture, shapes=narrow(architecture, outs, 3))
+        model = new_model(card, seed=4).eval()
+        facts = old_card(architecture, outs, made_with={})
+        save_file(model.state_dict(), tmp_path / "m", {"card": json.dumps(facts)})
+        again = load_model(tmp_path / "m")
+        assert torch.equal(again(PHOTOS), model(PHOTOS))
+        assert again.card.epochs == 9
+
+
+def test_a_factorized_file_written_before_still_loads(tmp_path):
+    ranks = {**{f"blocks.{i}.conv": [4, 5] for i in range(1, 8)}, "classifier": [2]}
+    model = new_model(replace(CARD, architecture="cnn", shapes={}, ranks=ranks), seed=4).eval()
+    facts = old_card("cnn", [16, 32, 64, 128, 256, 256, 256, 256], ranks=[[], *[[4, 5]] * 7, [2]])
+    save_file(model.state_dict(), tmp_path / "m", {"card": json.dumps(facts)})
+    assert torch.equal(load_model(tmp_path / "m")(PHOTOS), model(PHOTOS))
+
+
+def test_a_quantized_file_written_before_still_loads(tmp_path):
+    model = quantized(new_model(replace(CARD, shapes={}), seed=4).eval(), 4)
+    save_model(model, tmp_path / "new")
+    with safe_open(tmp_path / "new", framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    facts = old_card("student", [16, 32, 64, 128, 256, 256, 256, 256], bits=4)
+    save_file(tensors, tmp_path / "m", {"card": json.dumps(facts)})
+    assert torch.equal(load_model(tmp_path / "m")(PHOTOS), model(PHOTOS))
+
+
+def test_an_own_network_loads_while_its_file_is_the_same(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    source = (ROOT / "architectures/small.py").read_text()
+    (tmp_path / "mine.py").write_text(source)
+    name = "mine.py:small"
+    model = new_model(replace(CARD, architecture=name, shapes={}, code=registry.digest(name)), 0).eval()
+    save_model(model, "m.safetensors")
+    assert torch.equal(load_model("m.safetensors")(PHOTOS), model(PHOTOS))
+    (tmp_path / "mine.py").write_text(source + "# another")
+    with pytest.raises(UserError, match=r"m\.safetensors: mine\.py:small: the file is not the one"):
+        load_model("m.safetensors")
+
+
+def test_layers_that_ask_for_their_version_get_it(tmp_path):
+    """torchvision's MNASNet does."""
+    model = new_model(replace(CARD, architecture="torchvision/mnasnet0_5", shapes={}), 0).eval()
+    save_model(model, tmp_path / "m")
+    assert torch.equal(load_model(tmp_path / "m")(PHOTOS), model(PHOTOS))

@@ -1,90 +1,158 @@
-"""Networks have the sizes of the report they reproduce."""
+"""Names to networks: the sizes of the report that is reproduced, and one line for what is none."""
 
 import pytest
 import torch
+from torch import nn
 
-from stages.common.compression.pruning import widths
-from stages.common.networks import resnet
-from stages.common.networks.convnet import CHANNELS
+from stages.common.errors import UserError
+from stages.common.networks import registry
 from stages.common.networks.costs import macs, parameters
-from stages.common.networks.registry import build, scaled, standard_channels
-
-AT_95 = [256_779, 236_066, 217_850, 200_354, 185_091, 171_606, 158_621]
-AT_90 = [256_779, 216_518, 183_578, 156_084, 132_858, 114_810]
 
 
 @pytest.mark.parametrize(
-    ("architecture", "width", "classes", "expected"),
+    ("architecture", "classes", "expected"),
     [
-        ("student", 1, 11, 256_779),
-        ("student", 0.5, 11, 91_211),
-        ("student", 0.3, 11, 47_349),
-        ("student", 1, 10, 256_779 - 257),
-        ("cnn", 1, 11, 2_168_203),
-        ("cnn", 0.23, 11, 254_038),
+        ("student", 11, 256_779),
+        ("student", 10, 256_779 - 257),
+        ("cnn", 11, 2_168_203),
+        ("resnet18", 11, 11_182_155),
+        ("resnet18", 10, 11_182_155 - 513),
+        ("torchvision/resnet18", 11, 11_182_155),
+        ("timm/lcnet_035", 11, 377_461),
     ],
 )
-def test_parameters(architecture, width, classes, expected):
-    assert parameters(build(architecture, scaled(architecture, CHANNELS, width), classes)) == expected
+def test_parameters(architecture, classes, expected):
+    assert parameters(registry.build(architecture, classes, 32)) == expected
 
 
-@pytest.mark.parametrize(("classes", "expected"), [(11, 11_182_155), (10, 11_182_155 - 513)])
-def test_parameters_of_resnet18(classes, expected):
-    assert parameters(build("resnet18", resnet.CHANNELS, classes)) == expected
+@pytest.mark.parametrize(("architecture", "millions"), [("student", 118.4), ("cnn", 783.3)])
+def test_macs_at_256_pixels(architecture, millions):
+    assert round(macs(registry.build(architecture, 11, 256), 256) / 1e6, 1) == millions
 
 
-@pytest.mark.parametrize(("rate", "expected"), [(0.95, AT_95), (0.9, AT_90)])
-def test_sizes_of_the_pruning_steps(rate, expected):
-    got = [
-        parameters(build("student", scaled("student", CHANNELS, w), 11))
-        for w in widths(rate, 0.3)[: len(expected)]
-    ]
-    assert got == expected
-
-
-@pytest.mark.parametrize(
-    ("architecture", "width", "millions"), [("student", 1, 118.4), ("cnn", 1, 783.3), ("cnn", 0.23, 250.0)]
-)
-def test_macs_at_256_pixels(architecture, width, millions):
-    assert (
-        round(macs(build(architecture, scaled(architecture, CHANNELS, width), 11), 256) / 1e6, 1) == millions
-    )
-
-
-@pytest.mark.parametrize("width", [1, 0.1])
 @pytest.mark.parametrize("architecture", ["student", "cnn", "resnet18"])
-def test_every_network_runs_forward_and_backward(architecture, width):
-    model = build(architecture, scaled(architecture, standard_channels(architecture), width), 5)
+def test_every_network_runs_forward_and_backward(architecture):
+    model = registry.build(architecture, 5, 40)
     logits = model(torch.randn(2, 3, 40, 40))
     assert logits.shape == (2, 5)
     logits.sum().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
 
 
-def test_no_block_vanishes():
-    assert min(scaled("student", CHANNELS, 1e-6)) == 1
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("studnet", "student"),
+        ("torchvision/resnet81", "torchvision/resnet18"),
+        ("timm/lcnet_53", "timm/lcnet_0"),
+        ("nowhere/resnet18", "resnet18"),
+    ],
+)
+def test_a_wrong_name_is_one_line_with_the_nearest(name, near):
+    with pytest.raises(UserError, match="no such network") as caught:
+        registry.build(name, 11, 32)
+    assert near in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
-def test_unknown_name():
-    with pytest.raises(ValueError, match="vgg"):
-        build("vgg", CHANNELS, 11)
+OWN = """
+from torch import nn
+
+def build(classes):
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, classes))
+
+def wrong(classes):
+    return [classes]
+
+def fails(classes):
+    raise RuntimeError("not today")
+
+def spatial(classes):
+    return nn.Conv2d(3, classes, 3)
+"""
 
 
-def test_a_narrow_resnet18_has_the_layers_of_torchvisions():
-    whole, half = (build("resnet18", scaled("resnet18", resnet.CHANNELS, w), 11) for w in (1, 0.5))
-    assert [n for n, _ in whole.named_modules()] == [n for n, _ in half.named_modules()]
-    for (name, a), (_, b) in zip(whole.named_modules(), half.named_modules(), strict=True):
-        for key in ("stride", "padding", "kernel_size"):
-            assert getattr(a, key, None) == getattr(b, key, None), name
-    # Half the channels on both sides make a quarter of the weights.
-    assert half.layer3[0].conv2.weight.numel() * 4 == whole.layer3[0].conv2.weight.numel()
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """A project with a file of networks of one's own."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(OWN)
+    return tmp_path
 
 
-def test_only_the_plain_cnn_has_ranks():
-    ranks = [[], *[[4, 5]] * 7, [3]]
-    model = build("cnn", CHANNELS, 11, ranks)
-    assert model(torch.randn(2, 3, 32, 32)).shape == (2, 11)
-    assert model.blocks[4].conv[1].weight.shape == (5, 4, 3, 3)
-    assert model.classifier[0].weight.shape == (3, 256)
-    with pytest.raises(ValueError, match="factorized student"):
-        build("student", CHANNELS, 11, ranks)
+def test_an_own_network_is_built_and_its_file_vouched_for(own):
+    model = registry.build("mine.py:build", 7, 32)
+    assert model(torch.zeros(1, 3, 8, 8)).shape == (1, 7)
+    before = registry.digest("mine.py:build")
+    (own / "mine.py").write_text(OWN + "\n# changed")
+    assert registry.digest("mine.py:build") != before
+    assert registry.digest("student") == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("mine.py:biuld", "the nearest: mine.py:build"),
+        ("mine.py:wrong", "gave list, not an nn.Module"),
+        ("mine.py:fails", "cannot be built .RuntimeError: not today"),
+        ("other.py:build", "there is no file other.py"),
+        ("../mine.py:build", "outside of the project"),
+        ("/etc/mine.py:build", "outside of the project"),
+    ],
+)
+def test_what_is_no_own_network_is_one_line(own, name, said):
+    with pytest.raises(UserError, match=said) as caught:
+        registry.build(name, 7, 32)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "said"),
+    [
+        ("mine.py:spatial", 32, r"instead of \(1, 7\) logits"),
+        ("mine.py:build", 2, "cannot take photos of 2 pixels"),
+    ],
+)
+def test_a_network_that_is_no_classifier_of_such_photos_is_one_line(own, name, size, said):
+    with pytest.raises(UserError, match=said):
+        registry.fits(registry.build(name, 7, size), name, 7, size)
+
+
+def test_a_broken_file_is_one_line(own):
+    (own / "mine.py").write_text("def build(:")
+    with pytest.raises(UserError, match="SyntaxError"):
+        registry.build("mine.py:build", 7, 32)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "expected"),
+    [
+        ("student", ["classifier.weight", "classifier.bias"]),
+        ("resnet18", ["fc.weight", "fc.bias"]),
+        ("torchvision/squeezenet1_1", ["classifier.1.weight", "classifier.1.bias"]),
+        ("timm/lcnet_035", ["classifier.weight", "classifier.bias"]),
+    ],
+)
+def test_the_classifier_is_what_depends_on_the_classes(architecture, expected):
+    assert registry.classifier_tensors(architecture, 64) == expected
+
+
+def test_a_networks_own_normalization():
+    assert registry.normalization("torchvision/resnet18") == registry.IMAGENET
+    assert registry.normalization("timm/tf_efficientnet_lite0").mean == (0.5, 0.5, 0.5)
+
+
+@pytest.mark.parametrize("architecture", ["timm/deit_tiny_patch16_224", "torchvision/vit_b_32"])
+def test_a_transformer_is_built_for_the_size_of_the_photos(architecture):
+    with torch.device("meta"):
+        model = registry.build(architecture, 5, 64)
+        assert model(torch.zeros(1, 3, 64, 64)).shape == (1, 5)
+
+
+def test_plain_convolutions_are_quick():
+    kinds = {
+        type(layer).__module__
+        for layer in registry.build("resnet18", 5, 32).modules()
+        if isinstance(layer, nn.Conv2d)
+    }
+    assert kinds == {"stages.common.networks.convolution"}

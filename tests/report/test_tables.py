@@ -17,10 +17,18 @@ def test_every_table_of_networks_says_its_epochs(reported):
 
 def test_accuracies_come_first_and_a_column_without_figures_goes(there):
     rows = pd.read_csv("plots/tradeoff.csv")
-    assert tables.networks(rows)[0][:4] == ["network", "test (95 %)", "validation (95 %)", "balanced"]
-    unlabelled = tables.networks(rows.assign(test_accuracy=None))
+    assert tables.networks(rows, {}, True)[0][:4] == [
+        "network",
+        "test (95 %)",
+        "validation (95 %)",
+        "balanced",
+    ]
+    unlabelled = tables.networks(rows.assign(test_accuracy=None), {"factorized": "no such ranks"}, False)
     assert unlabelled[0][:2] == ["network", "validation (95 %)"]
     assert {len(row) for row in unlabelled} == {len(unlabelled[0])}
+    assert unlabelled[-1][0] == "factorized"
+    assert "no such ranks" in unlabelled[-1]
+    assert {row[-1] for row in unlabelled[1:]} == {"—"}  # the original report had other networks
 
 
 @pytest.mark.parametrize("tested", [True, False])

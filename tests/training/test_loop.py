@@ -14,9 +14,12 @@ from stages.common.params import Fit
 from stages.common.training.examples import Examples
 from stages.common.training.loop import batches, correct, fit, on_labels, one_cycle, predict
 from stages.common.training.resuming import Slot
+from tests.narrow import narrow
 
 AUGMENT = SimpleNamespace(crop=0.9, rotation=5, flip=True, colour=0.1)
-CARD = Card("student", [8, 8, 8, 8, 8, 8, 8, 8], ["dark", "bright"], 32, (0.5, 0.5, 0.5), (0.3, 0.3, 0.3))
+CARD = Card(
+    "student", ["dark", "bright"], 32, (0.5, 0.5, 0.5), (0.3, 0.3, 0.3), shapes=narrow("student", 8, 2)
+)
 SCHEDULE = Fit(epochs=4, learning_rate=0.05, batch_size=8, weight_decay=0.05)
 NO_SLOT = Slot(None)
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from stages.common.training.resuming import Parent, Scratch, Slot
+from stages.common.training.resuming import Parent, Resumable, Slot
 
 PARAMS = SimpleNamespace(seed=0, rate=0.9)
 
@@ -37,13 +37,13 @@ def test_a_broken_file_counts_as_nothing(tmp_path):
 
 def save(params=PARAMS, stage="prune", root=None):
     """A stage that is killed after its first save."""
-    with pytest.raises(KeyboardInterrupt), Scratch(stage, params, [root / "input"]) as scratch:
-        scratch.slot("step 1").save({"x": torch.ones(1)}, {})
+    with pytest.raises(KeyboardInterrupt), Resumable(stage, params, [root / "input"]) as resumable:
+        resumable.slot("step 1").save({"x": torch.ones(1)}, {})
         raise KeyboardInterrupt
 
 
 def found(params=PARAMS, stage="prune", root=None) -> bool:
-    return Scratch(stage, params, [root / "input"]).slot("step 1").load() is not None
+    return Resumable(stage, params, [root / "input"]).slot("step 1").load() is not None
 
 
 def test_the_same_run_finds_its_progress_after_a_kill(root):
@@ -64,7 +64,7 @@ def test_any_other_run_does_not(root, monkeypatch):
 
 def test_it_is_removed_when_the_stage_is_done(root):
     save(root=root)
-    with Scratch("prune", PARAMS, [root / "input"]):
+    with Resumable("prune", PARAMS, [root / "input"]):
         pass
     assert not any((root / ".scratch").iterdir())
 

@@ -1,46 +1,55 @@
-"""Low-rank factorization of the plain CNN: Tucker-2 for its convolutions, SVD for its classifier.
+"""Low-rank factorization: Tucker-2 for convolutions, SVD for 1x1 convolutions and linear layers.
 
-A 3x3 convolution of I to O channels becomes 1x1 to r, 3x3 to s, 1x1 to O (Kim et al. 2016, "Compression of
-deep convolutional neural networks for fast and low power mobile applications"). The first convolution, which
-has three inputs, stays whole, and so does every layer that factors would not make smaller.
+A k x k convolution of I to O channels becomes 1x1 to r, k x k to s, 1x1 to O (Kim et al. 2016, "Compression of
+deep convolutional neural networks for fast and low power mobile applications"). The first convolution stays
+whole, and so does every layer that factors would not make smaller.
 """
 
+import copy
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
+from torch import nn
 
-from stages.common.errors import UserError
-from stages.common.networks.cards import new_model
-from stages.common.networks.convnet import ConvNet
+from stages.common.errors import NotPossible
+from stages.common.networks import factors, shapes
 from stages.common.networks.costs import parameters
 
 SWEEPS = 3  # of alternating least squares after the first guess
 
+Ranks = Mapping[str, list[int]]  # of each layer that is factorized, as in `Card.ranks`
+
 
 @dataclass
 class _Layer:
-    """A convolution (outs, ins, 3, 3) or a linear layer (outs, ins), and how much of it each rank keeps."""
+    """A weight (outs, ins, taps), and how much of it each rank keeps."""
 
-    weight: torch.Tensor
-    energies: list[torch.Tensor]  # of each mode: shares of the squared norm, largest first
+    outs: int
+    ins: int
+    taps: int
+    energies: list[list[float]]  # of each mode: shares of the squared norm, largest first
 
     def cost(self, ranks: list[int]) -> int:
         """Weights at these ranks, the bias left out; [] is the whole layer."""
-        outs, ins = self.weight.shape[:2]
         if not ranks:
-            return self.weight.numel()
+            return self.outs * self.ins * self.taps
         if len(ranks) == 1:
-            return ranks[0] * (ins + outs)
+            return ranks[0] * (self.ins + self.outs)
         r, s = ranks
-        return ins * r + 9 * r * s + s * outs
+        return self.ins * r + self.taps * r * s + s * self.outs
 
 
-def _layers(model: ConvNet) -> list[_Layer]:
-    """All layers that may be factorized: the convolutions after the first, then the classifier."""
-    weights = [block.conv.weight for block in model.blocks[1:]] + [model.classifier.weight]
-    weights = [weight.detach().cpu().double() for weight in weights]
-    modes = [((1, 0) if w.dim() == 4 else (0,)) for w in weights]
-    return [_Layer(w, [_basis(w, mode)[1] for mode in m]) for w, m in zip(weights, modes, strict=True)]
+def _layers(model: nn.Module) -> dict[str, _Layer]:
+    """All layers that may be factorized, in their order."""
+    found = {}
+    for name, layer in factors.factorable(model).items():
+        weight = layer.weight.detach().cpu().double()
+        modes = (1, 0) if factors.modes(layer) == 2 else (0,)
+        outs, ins = weight.shape[:2]
+        energies = [_basis(weight, mode)[1].tolist() for mode in modes]
+        found[name] = _Layer(outs, ins, weight[0, 0].numel(), energies)
+    return found
 
 
 def _basis(tensor: torch.Tensor, mode: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -55,59 +64,64 @@ def _basis(tensor: torch.Tensor, mode: int) -> tuple[torch.Tensor, torch.Tensor]
     return columns * signs, energy / energy.sum().clamp_min(1e-300)
 
 
-def choose_ranks(model: ConvNet, budget: int) -> list[list[int]]:
-    """Ranks of every layer, as in `Card.ranks`, for at most `budget` parameters and as near as it gets.
+def choose_ranks(model: nn.Module, budget: int) -> dict[str, list[int]]:
+    """Ranks of the layers, as in `Card.ranks`, for at most `budget` parameters and as near as it gets.
 
     From rank 1 everywhere, the next rank is always the one that adds the largest share of its layer's energy
-    for its parameters. Raises `UserError` for a budget that no ranks meet.
+    for its parameters. Raises `NotPossible` for a budget that no ranks meet, naming the nearest that some do.
     """
     layers = _layers(model)
-    ranks = [[1] * len(layer.energies) for layer in layers]
-    fixed = parameters(model) - sum(layer.cost([]) for layer in layers)
-    spent = fixed + sum(layer.cost(r) for layer, r in zip(layers, ranks, strict=True))
+    ranks = {name: [1] * len(layer.energies) for name, layer in layers.items()}
+    for name, layer in layers.items():
+        if layer.cost(ranks[name]) >= layer.cost([]):
+            ranks[name] = []
     whole = parameters(model)
+    spent = whole - sum(layer.cost([]) - layer.cost(ranks[name]) for name, layer in layers.items())
     if not spent <= budget <= whole:
-        raise UserError(
-            f"factorize.budget = {budget}: the plain CNN can have {spent:,} to {whole:,} parameters"
+        near = spent if budget < spent else whole
+        raise NotPossible(
+            f"factorize.budget = {budget}: {model.card.architecture} of low rank can have {spent:,} to {whole:,} "
+            f"parameters; the nearest is {near:,}"
         )
     while True:
         steps = []
-        for i, (layer, now) in enumerate(zip(layers, ranks, strict=True)):
+        for i, (name, layer) in enumerate(layers.items()):
+            now = ranks[name]
             for mode in range(len(now)):
                 wider = [r + (m == mode) for m, r in enumerate(now)]
-                gain = (
-                    layer.energies[mode][now[mode]].item() if now[mode] < len(layer.energies[mode]) else 0.0
-                )
-                if layer.cost(wider) >= layer.cost([]) or wider[mode] > len(layer.energies[mode]):
+                energy = layer.energies[mode]
+                gain = energy[now[mode]] if now[mode] < len(energy) else 0.0
+                if wider[mode] > min(len(energy), layer.outs, layer.ins) and len(now) == 1:
+                    wider = []
+                elif layer.cost(wider) >= layer.cost([]) or wider[mode] > len(energy):
                     wider = []  # whole, it costs no more
                 cost = layer.cost(wider) - layer.cost(now)
                 if spent + cost <= budget:
-                    steps.append((gain / max(cost, 1), -i, wider, cost))
+                    steps.append((gain / max(cost, 1), -i, name, wider, cost))
         if not steps:
-            return [[], *ranks]
-        _, i, wider, cost = max(steps)
-        ranks[-i], spent = wider, spent + cost
+            return {name: of for name, of in ranks.items() if of}
+        _, _, name, wider, cost = max(steps)
+        ranks[name], spent = wider, spent + cost
 
 
-def factorize(model: ConvNet, ranks: list[list[int]]) -> ConvNet:
-    """The plain CNN `model` at these ranks; at full ranks it computes the same. `model` is left as it is."""
-    new = new_model(replace(model.card, ranks=ranks), seed=0)
+def factorize(model: nn.Module, ranks: Ranks) -> nn.Module:
+    """A copy of `model` at these ranks; at full ranks it computes the same."""
+    new = factors.place(copy.deepcopy(model), ranks)
     state = model.state_dict()
     with torch.no_grad():
-        for i, r in enumerate(ranks):
-            name = f"blocks.{i}.conv" if i < len(model.blocks) else "classifier"
-            if not r:
-                continue
-            weight, bias = state.pop(f"{name}.weight").cpu().double(), state.pop(f"{name}.bias")
-            parts = _tucker(weight, *r) if weight.dim() == 4 else _svd(weight, *r)
+        for name, r in ranks.items():
+            weight, bias = state.pop(f"{name}.weight").double(), state.pop(f"{name}.bias", None)
+            parts = _tucker(weight, *r) if len(r) == 2 else _svd(weight, *r)
             state |= {f"{name}.{j}.weight": part.float().contiguous() for j, part in enumerate(parts)}
-            state[f"{name}.{len(parts) - 1}.bias"] = bias
-    new.load_state_dict(state)
+            if bias is not None:
+                state[f"{name}.{len(parts) - 1}.bias"] = bias
+    shapes.fill(new, state)
+    new.card = replace(model.card, ranks=dict(ranks))
     return new
 
 
 def _tucker(weight: torch.Tensor, r: int, s: int) -> tuple[torch.Tensor, ...]:
-    """Kernels (r, I, 1, 1), (s, r, 3, 3), (O, s, 1, 1) nearest to a kernel (O, I, 3, 3) in squared error.
+    """Kernels (r, I, 1, 1), (s, r, k, k), (O, s, 1, 1) nearest to a kernel (O, I, k, k) in squared error.
 
     The truncated higher-order SVD, then sweeps that improve one mode with the other fixed (De Lathauwer,
     De Moor and Vandewalle 2000).
@@ -121,6 +135,10 @@ def _tucker(weight: torch.Tensor, r: int, s: int) -> tuple[torch.Tensor, ...]:
 
 
 def _svd(weight: torch.Tensor, r: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Matrices (r, I) and (O, r) whose product is nearest to a matrix (O, I) in squared error."""
-    outs = _basis(weight, 0)[0][:, :r]
-    return outs.T @ weight, outs
+    """Weights to r channels and back whose product is nearest to a weight (O, I) or (O, I, 1, 1)."""
+    rows = weight.flatten(1)
+    outs = _basis(rows, 0)[0][:, :r]
+    inner, outer = outs.T @ rows, outs
+    if weight.dim() == 4:
+        inner, outer = inner[:, :, None, None], outer[:, :, None, None]
+    return inner, outer

@@ -2,28 +2,28 @@
 
 The cut is exact: before any fine-tuning the pruned network computes what the unpruned one computes
 with the removed channels masked. A fine-tune must build a fresh optimizer: one made before the cut
-holds the old weights and trains nothing (FACTS of the original report: 14.93 %).
+holds the old weights and trains nothing, which is how the original report came to 14.93 %.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import nn
 
-from stages.common.networks.cards import Card, new_model
-from stages.common.networks.costs import parameters
-from stages.common.networks.registry import prunable, scaled, wires
+from stages.common.compression.wiring import Group, prune, wiring
+from stages.common.errors import NotPossible, UserError
 from stages.common.training import losses
 from stages.common.training.examples import Examples
 
 PHOTOS = 1024  # training photos that Taylor's criterion looks at
 BATCH = 128
 LEAST = 0.1  # share of a group's channels that global pruning leaves at least, so that no layer is strangled
+NORMS = (nn.BatchNorm2d, nn.BatchNorm1d)
 
-Scores = dict[int, torch.Tensor]  # of each prunable group: (C,) float32 on the CPU, larger is better
+Sizes = Mapping[str, int]  # channels of each group, by its name
+Scores = dict[str, torch.Tensor]  # of each group: (C,) float32 on the CPU, larger is better
 
 
 def widths(rate: float, min_width: float) -> list[float]:
@@ -46,157 +46,212 @@ def shared(epochs: int, steps: int) -> list[int]:
     return [end - start for start, end in pairwise(ends)]
 
 
+def scaled(sizes: Sizes, width: float, round_to: int = 1) -> dict[str, int]:
+    """Channels of each group at a width multiplier: `int(c * width)`, at least one, at most c.
+
+    The truncation is the reference report's and gives its sizes (Howard et al. 2017 for the multiplier).
+    With `round_to` over 1 the nearest multiple of it instead, and a group that has no more stays whole.
+    """
+    return {name: _rounded(c, c * width, round_to) for name, c in sizes.items()}
+
+
+def _rounded(whole: int, channels: float, round_to: int) -> int:
+    if round_to == 1:
+        return max(1, int(channels))
+    return min(whole, max(round_to, int(channels / round_to + 0.5) * round_to))
+
+
 def scores(
     model: nn.Module,
+    groups: Sequence[Group],
     importance: str,
     *,
     batches: Iterable[tuple[torch.Tensor, torch.Tensor]] = (),
     seed: int = 0,
 ) -> Scores:
-    """How much each channel of each prunable group matters, by one of these criteria:
+    """How much each channel of each group matters, by one of these criteria:
 
-    bn_gamma  |gamma| of the batch norm that scales it (Liu et al. 2017, "Network slimming")
+    bn_gamma  |gamma| of the batch norm that scales it (Liu et al. 2017, "Network slimming"); of a layer without
+              one as l1, since it is the layer's own channels that are compared
     l1        sum of |weights| that make it (Li et al. 2017, "Pruning filters for efficient ConvNets")
     taylor    squared first-order change of the loss when it is removed, over `batches` of
-              (images (B, 3, H, W), labels (B,)) (Molchanov et al. 2019, "Importance estimation")
+              (images (B, 3, H, W), labels (B,)) (Molchanov et al. 2019, "Importance estimation"): at its
+              batch norm, or where it has none at the weights that make it
     random    by `seed`, the control
 
-    Where several layers share a group (a residual stream) their scores add up.
+    Where several layers share a group (a residual stream) their scores add up. Raises `UserError` where
+    bn_gamma finds no batch norm at all.
     """
     if importance == "random":
         generator = torch.Generator().manual_seed(seed)
-        return {g: torch.rand(model.channels[g], generator=generator) for g in _prunable(model)}
-    of_norms = {"bn_gamma": lambda norm: norm.weight.detach().abs()}
-    if importance == "taylor":
-        changes = _taylor(model, batches)
-        of_norms["taylor"] = changes.__getitem__
-    found = {g: torch.zeros(model.channels[g]) for g in _prunable(model)}
-    for wire in wires(model):
-        layer = model.get_submodule(wire.layer)
-        if wire.outs not in found:
-            continue
-        if importance == "l1" and isinstance(layer, nn.Conv2d) and layer.groups == 1:
-            found[wire.outs] += layer.weight.detach().abs().sum((1, 2, 3)).cpu()
-        if importance in of_norms and isinstance(layer, nn.BatchNorm2d):
-            found[wire.outs] += of_norms[importance](layer).cpu()
+        return {group.name: torch.rand(group.size, generator=generator) for group in groups}
+    changes = _taylor(model, groups, batches) if importance == "taylor" else {}
+    found = {}
+    if importance == "bn_gamma" and not any(_norms(model, group) for group in groups):
+        raise UserError(
+            f"prune.importance = 'bn_gamma': no batch norm scales what may be cut of {model.card.architecture}; "
+            "take l1, taylor or random"
+        )
+    for group in groups:
+        found[group.name] = torch.zeros(group.size)
+        norms, makers = _norms(model, group), _makers(model, group)
+        for member in makers if importance == "l1" else norms or makers:
+            layer = model.get_submodule(member.layer)
+            if importance == "taylor":
+                values = changes[layer]
+            elif importance == "l1" or not norms:
+                values = layer.weight.detach().abs().flatten(1).sum(1)
+            else:
+                values = layer.weight.detach().abs()
+            found[group.name].index_add_(0, member.channels, values.float().cpu()[member.positions])
     return found
 
 
+def _norms(model: nn.Module, group: Group) -> list:
+    """The members that are batch norms with a gamma."""
+    of = [(m, model.get_submodule(m.layer)) for m in group.members]
+    return [m for m, layer in of if isinstance(layer, NORMS) and layer.weight is not None]
+
+
+def _makers(model: nn.Module, group: Group) -> list:
+    """The members whose outputs the channels are, but for depthwise layers, which only pass them on."""
+    of = [(m, model.get_submodule(m.layer)) for m in group.members if m.axis == 0]
+    return [
+        m for m, layer in of if isinstance(layer, nn.Conv2d | nn.Linear) and getattr(layer, "groups", 1) == 1
+    ]
+
+
 def _taylor(
-    model: nn.Module, batches: Iterable[tuple[torch.Tensor, torch.Tensor]]
+    model: nn.Module, groups: Sequence[Group], batches: Iterable[tuple[torch.Tensor, torch.Tensor]]
 ) -> dict[nn.Module, torch.Tensor]:
-    """Of each batch norm: (gamma * dL/dgamma + beta * dL/dbeta)^2 summed over the batches, (C,)."""
-    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
-    changes = {norm: torch.zeros_like(norm.weight) for norm in norms}
-    weights = [weight for norm in norms for weight in (norm.weight, norm.bias)]
+    """Of each layer that `scores` asks: the sum over a channel's weights of (weight * dL/dweight), squared and
+    summed over the batches, (C,)."""
+    layers = {
+        model.get_submodule(member.layer)
+        for group in groups
+        for member in _norms(model, group) or _makers(model, group)
+    }
+    tensors = {layer: [t for t in (layer.weight, layer.bias) if t is not None] for layer in layers}
+    changes = {
+        layer: torch.zeros_like(layer.weight.flatten(1)[:, 0] if layer.weight.dim() > 1 else layer.weight)
+        for layer in layers
+    }
     model.eval()
     for images, labels in batches:
         loss = losses.cross_entropy(model(images).float(), labels)
-        gradients = torch.autograd.grad(loss, weights)
-        for i, norm in enumerate(norms):
-            change = norm.weight * gradients[2 * i] + norm.bias * gradients[2 * i + 1]
-            changes[norm] += change.detach().square()
+        gradients = iter(torch.autograd.grad(loss, [t for of in tensors.values() for t in of]))
+        for layer, of in tensors.items():
+            change = sum((t * next(gradients)).detach().reshape(len(t), -1).sum(1) for t in of)
+            changes[layer] += change.square()
     return changes
 
 
-def _prunable(model: nn.Module) -> range:
-    return prunable(model.card.architecture)
+def global_sizes(
+    groups: Sequence[Group], found: Scores, like: Sizes, parameters: "Parameters", round_to: int = 1
+) -> dict[str, int]:
+    """Channels of each group when the worst of all groups go first, until they cost no more than `like`.
 
-
-def global_channels(model: nn.Module, found: Scores, like: Sequence[int]) -> list[int]:
-    """Channels of each group when the worst of all groups go first, until it is no larger than `like`.
-
-    A channel counts relative to its group's mean, so that a group with large scores is not favoured. The
-    budget is the parameters of a network with the channels `like`; a group keeps a tenth of its channels.
+    A channel counts relative to its group's mean, so that a group with large scores is not favoured. A group
+    keeps a tenth of its channels. parameters: of a network with such sizes.
     """
-    card = model.card
-    budget = _size(card, like)
-    ranked = []
-    for group, values in found.items():
+    whole, budget, ranked = {group.name: group.size for group in groups}, parameters(like), []
+    for name, values in found.items():
         relative = values / values.mean().clamp_min(1e-12)
         removable = relative.argsort(stable=True)[: len(values) - max(1, int(LEAST * len(values)))]
-        ranked += [(relative[i].item(), group) for i in removable]
+        ranked += [(relative[i].item(), name) for i in removable]
     ranked.sort()
 
-    def after(removed: int) -> list[int]:
-        channels = list(model.channels)
-        for _, group in ranked[:removed]:
-            channels[group] -= 1
-        return channels
+    def after(removed: int) -> dict[str, int]:
+        sizes = dict(whole)
+        for _, name in ranked[:removed]:
+            sizes[name] -= 1
+        return {name: _rounded(whole[name], c, round_to) for name, c in sizes.items()}
 
     low, high = 0, len(ranked)
     while low < high:
         middle = (low + high) // 2
-        low, high = (low, middle) if _size(card, after(middle)) <= budget else (middle + 1, high)
+        low, high = (low, middle) if parameters(after(middle)) <= budget else (middle + 1, high)
     return after(low)
 
 
-def _size(card: Card, channels: Sequence[int]) -> int:
-    """Parameters of a network with other channels; nothing is allocated."""
-    with torch.device("meta"):
-        return parameters(replace(card, channels=list(channels)).build())
+class Parameters:
+    """How many parameters a network has when its groups have other sizes; nothing is cut to find out."""
+
+    def __init__(self, model: nn.Module, groups: Sequence[Group]):
+        self._groups, self._tensors = groups, {}
+        for layer, module in model.named_modules():
+            for name, tensor in module.named_parameters(recurse=False):
+                if tensor.requires_grad:
+                    self._tensors[layer, name] = list(tensor.shape)
+
+    def __call__(self, sizes: Sizes) -> int:
+        gone: dict[tuple[str, int], int] = {}
+        for group in self._groups:
+            for member in group.members:
+                each = len(member.positions) // group.size
+                key = (member.layer, member.axis)
+                gone[key] = gone.get(key, 0) + each * (group.size - sizes[group.name])
+        return sum(
+            int(np.prod([n - gone.get((layer, axis), 0) for axis, n in enumerate(shape)]))
+            for (layer, _), shape in self._tensors.items()
+        )
 
 
-def kept_channels(model: nn.Module, channels: Sequence[int], found: Scores) -> list[torch.Tensor]:
-    """Indices to keep of each group, in order: the best `channels` of them by their scores.
+def kept_channels(found: Scores, sizes: Sizes) -> dict[str, torch.Tensor]:
+    """Indices to keep of each group, in order: as many as `sizes` says, the best by their scores.
 
     Ties are broken by index, so the choice never depends on the machine's sort. Raises `ValueError` where
     a group cannot have so many channels.
     """
-    kept = []
-    for group, (old, new) in enumerate(zip(model.channels, channels, strict=True)):
-        if not 0 < new <= old or (new < old and group not in found):
-            raise ValueError(f"group {group}: cannot go from {old} to {new} channels")
-        order = torch.arange(old)
-        if new < old:
-            order = found[group].argsort(descending=True, stable=True)[:new].sort().values
-        kept.append(order)
+    kept = {}
+    for name, new in sizes.items():
+        if not 0 < new <= len(found[name]):
+            raise ValueError(f"{name}: cannot go from {len(found[name])} to {new} channels")
+        kept[name] = found[name].argsort(descending=True, stable=True)[:new].sort().values
     return kept
-
-
-def prune(model: nn.Module, kept: Sequence[torch.Tensor]) -> nn.Module:
-    """A new network of the kept channels: the same class, smaller tensors. `model` is left as it is.
-
-    kept: indices of each group, as `kept_channels` gives them.
-    """
-    pruned = new_model(replace(model.card, channels=[len(k) for k in kept]), seed=0)
-    with torch.no_grad():
-        for wire in wires(model):
-            target = pruned.get_submodule(wire.layer).state_dict()
-            for name, tensor in model.get_submodule(wire.layer).state_dict().items():
-                if tensor.dim() and wire.outs is not None:  # a batch norm's counter has no axis
-                    tensor = tensor[kept[wire.outs].to(tensor.device)]
-                if tensor.dim() > 1 and wire.ins is not None:
-                    tensor = tensor[:, kept[wire.ins].to(tensor.device)]
-                target[name].copy_(tensor)
-    return pruned
 
 
 def cut(
     model: nn.Module,
-    unpruned: Sequence[int],
+    unpruned: Sizes,
     width: float,
-    importance: str,
-    scope: str,
     training: Examples,
     *,
+    importance: str,
+    scope: str = "uniform",
+    round_to: int = 1,
     seed: int,
 ) -> nn.Module:
     """`model` without its least important channels, at the size of the `unpruned` ones times `width`.
 
-    importance: a criterion of `pruning.scores`. scope "uniform" takes the same share of every layer,
-    "global" the worst channels of all layers, to the same number of parameters.
+    importance: a criterion of `scores`. scope "uniform" takes the same share of every layer, "global" the
+    worst channels of all layers, to the same number of parameters. Raises `NotPossible` where nothing of it
+    can be cut.
     """
-    found = scored(model, importance, training, seed=seed)
-    channels = scaled(model.card.architecture, unpruned, width)
+    groups = cuttable(model)
+    found = scored(model, groups, importance, training, seed=seed)
+    sizes = scaled({group.name: unpruned[group.name] for group in groups}, width, round_to)
+    sizes = {group.name: min(group.size, sizes[group.name]) for group in groups}
     if scope == "global":
-        channels = global_channels(model, found, channels)
-    return prune(model, kept_channels(model, channels, found)).to(training.device)
+        sizes = global_sizes(groups, found, sizes, Parameters(model, groups), round_to)
+    return prune(model, groups, kept_channels(found, sizes)).to(training.device)
 
 
-def scored(model: nn.Module, importance: str, training: Examples, *, seed: int) -> Scores:
-    """`pruning.scores` of a network, with training photos for the criterion that wants them."""
-    return scores(model, importance, batches=_batches(training, seed), seed=seed)
+def cuttable(model: nn.Module) -> tuple[Group, ...]:
+    """The groups of a network that may be cut. Raises `NotPossible` where there is none, naming a reason."""
+    found = wiring(model)
+    if not found.groups:
+        layer, reason = next(iter(found.whole.items()), ("it", "it has no channels"))
+        raise NotPossible(f"{model.card.architecture} cannot be pruned: {layer}: {reason}")
+    return found.groups
+
+
+def scored(
+    model: nn.Module, groups: Sequence[Group], importance: str, training: Examples, *, seed: int
+) -> Scores:
+    """`scores` of a network, with training photos for the criterion that wants them."""
+    batches = _batches(training.seen_by(model.card), seed)
+    return scores(model, groups, importance, batches=batches, seed=seed)
 
 
 def _batches(training: Examples, seed: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:

@@ -1,7 +1,7 @@
 """Weight-only quantization: rounding a network's weights, and training with rounded weights.
 
-Tensors of two and more dimensions are quantized; biases and batch norms, a few per cent of a network, stay
-float.
+The weights of convolutions and linear layers are quantized; biases and norms, a few per cent of a network,
+stay float.
 """
 
 import copy
@@ -11,9 +11,7 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
-from stages.common.networks.codes import dequantize, quantize
-
-BITS = (16, 8, 6, 4, 3)
+from stages.common.networks.codes import dequantize, quantize, weights
 
 
 def quantized(model: nn.Module, bits: int) -> nn.Module:
@@ -21,9 +19,8 @@ def quantized(model: nn.Module, bits: int) -> nn.Module:
     copied = copy.deepcopy(model)
     copied.card = replace(model.card, bits=bits)
     with torch.no_grad():
-        for weight in copied.parameters():
-            if weight.dim() > 1:
-                weight.copy_(dequantize(*quantize(weight, bits)))
+        for weight in weights(copied).values():
+            weight.copy_(dequantize(*quantize(weight, bits)))
     return copied
 
 
@@ -44,9 +41,9 @@ class _Rounded(nn.Module):
 
 def start_rounding(model: nn.Module, bits: int) -> None:
     """From now on `model` computes with rounded weights and trains the ones behind them, in place."""
-    for module in list(model.modules()):
-        if isinstance(getattr(module, "weight", None), nn.Parameter) and module.weight.dim() > 1:
-            parametrize.register_parametrization(module, "weight", _Rounded(bits))
+    for name in weights(model):
+        layer = model.get_submodule(name.removesuffix(".weight"))
+        parametrize.register_parametrization(layer, "weight", _Rounded(bits))
 
 
 def stop_rounding(model: nn.Module, bits: int) -> None:

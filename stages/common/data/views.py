@@ -5,6 +5,7 @@ workers. So a teacher's answers are computed once for each view and serve every 
 student see the same image (Beyer et al. 2022), and a resumed run repeats the run it continues.
 """
 
+import copy
 import math
 from typing import NamedTuple
 
@@ -45,6 +46,7 @@ class Views:
     """Photos on a device, ready to be looked at.
 
     images: (N, S, S, 3) uint8, memory-mapped or not; on a GPU they are copied there once.
+    Networks that expect another normalization or larger images see the same views through `like`.
     augment: how far crops, rotations, flips and colours go (`augment` in params.yaml).
     """
 
@@ -58,6 +60,21 @@ class Views:
         self._mean = torch.tensor(normalization.mean, device=device)
         self._std = torch.tensor(normalization.std, device=device)
         self._augment, self._seed, self._device = augment, seed, device
+        self._size = images.shape[1]
+
+    def like(self, normalization: Normalization, size: int) -> "Views":
+        """The same views under another normalization, enlarged to `size` pixels (bilinear)."""
+        other = copy.copy(self)
+        other._mean = torch.tensor(normalization.mean, device=self._device)
+        other._std = torch.tensor(normalization.std, device=self._device)
+        other._size = size
+        return other
+
+    def _enlarged(self, images: torch.Tensor) -> torch.Tensor:
+        if images.shape[2] == self._size:
+            return images
+        images = F.interpolate(images, (self._size, self._size), mode="bilinear", align_corners=False)
+        return images.contiguous(memory_format=torch.channels_last)
 
     def __len__(self) -> int:
         return len(self._images)
@@ -65,7 +82,7 @@ class Views:
     def plain(self, indices: np.ndarray) -> torch.Tensor:
         """The photos as they are, normalized: (B, 3, S, S) float32, channels last in memory."""
         pixels = self._pixels(indices).float().div_(255)
-        return pixels.sub_(self._mean).div_(self._std).permute(0, 3, 1, 2)
+        return self._enlarged(pixels.sub_(self._mean).div_(self._std).permute(0, 3, 1, 2))
 
     def batch(self, epoch: int, indices: np.ndarray) -> torch.Tensor:
         """Crop, rotation, flip and colour of (seed, epoch, image): (B, 3, S, S) float32, channels last."""
@@ -74,7 +91,7 @@ class Views:
         coloured = self._colour(pixels, torch.from_numpy(random[:, 5:8]).float().to(self._device))
         grid = self._grid(random, pixels.shape[1])
         views = F.grid_sample(coloured, grid, padding_mode="reflection", align_corners=False)
-        return views.contiguous(memory_format=torch.channels_last)
+        return self._enlarged(views.contiguous(memory_format=torch.channels_last))
 
     def _pixels(self, indices: np.ndarray) -> torch.Tensor:
         """(B, S, S, 3) uint8."""

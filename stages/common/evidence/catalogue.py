@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from stages.common.files import METRICS
+
 
 class Network(NamedTuple):
     """A network of the report."""
@@ -26,10 +28,6 @@ def _trained(name: str, *facts) -> Network:
 
 
 SMALL_STEPS, LARGE_STEPS = "pruned_small_steps", "pruned_large_steps"
-METRICS = (  # the keys of every metrics/<name>.json
-    *("val_accuracy", "val_low", "val_high", "val_balanced_accuracy"),
-    *("params", "macs", "size_kib", "epochs"),
-)
 NETWORKS = {  # every network that has metrics, in the order of the report
     "teacher_scratch": _trained("teacher_scratch", "none", 0.8009),
     "teacher_pretrained": _trained("teacher_pretrained", "none", 0.8841),
@@ -49,6 +47,15 @@ NETWORKS = {  # every network that has metrics, in the order of the report
     "onnx_int8": Network(Path("models/onnx/student_int8.onnx"), "design, distillation, quantization"),
     "final": Network(Path("models/final/model.onnx"), "the smallest that loses little"),
 }
+
+EVERYTHING = (*NETWORKS, SMALL_STEPS, LARGE_STEPS)  # whose answers are compared
+
+
+def last_step(steps: pd.DataFrame) -> dict:
+    """METRICS of the last of a rate's steps; None, and a `reason`, where the network could not be cut."""
+    if len(steps) == 1:
+        return dict.fromkeys(METRICS) | {"reason": "the student cannot be pruned"}
+    return {key: steps[key].iloc[-1].item() for key in METRICS}
 
 
 def words(name: str) -> str:
@@ -76,22 +83,29 @@ class Catalogue:
         """The steps of a reference rate: step, width, epochs, the metrics of each."""
         return pd.read_csv(f"models/pruned/{rate}/steps.csv")
 
+    def _rate(self, name: str) -> float:
+        return self.rates[(SMALL_STEPS, LARGE_STEPS).index(name)]
+
     def path(self, name: str) -> Path:
         """A network's file; SMALL_STEPS and LARGE_STEPS are the last steps of the two reference rates."""
         if name in NETWORKS:
             return NETWORKS[name].path
-        rate = self.rates[(SMALL_STEPS, LARGE_STEPS).index(name)]
+        rate = self._rate(name)
         return Path(f"models/pruned/{rate}/step_{self.steps(rate)['step'].iloc[-1]:02}.safetensors")
 
     def method(self, name: str) -> str:
         return NETWORKS[name if name in NETWORKS else "pruned"].method
 
     def metrics(self, name: str) -> dict:
-        """METRICS of a network."""
+        """METRICS of a network; those of one that could not be made are None, and `reason` says why."""
         if name in NETWORKS:
             return json.loads(Path(f"metrics/{name}.json").read_text(encoding="utf-8"))
-        steps = self.steps(self.rates[(SMALL_STEPS, LARGE_STEPS).index(name)])
-        return {key: steps[key].iloc[-1].item() for key in METRICS}
+        return last_step(self.steps(self._rate(name)))
+
+    def missing(self) -> dict[str, str]:
+        """The networks that could not be made, and why."""
+        metrics = {name: self.metrics(name) for name in EVERYTHING}
+        return {name: of["reason"] for name, of in metrics.items() if of["val_accuracy"] is None}
 
     @property
     def candidates(self) -> dict[str, Path]:
@@ -113,9 +127,16 @@ class Catalogue:
         return {name: NETWORKS[name].path for name in small} | steps
 
     @property
+    def files(self) -> dict[str, Path]:
+        """The file of every network that there is, by its name."""
+        paths = {name: self.path(name) for name in EVERYTHING}
+        return {name: path for name, path in paths.items() if path.exists()}
+
+    @property
     def answering(self) -> list[str]:
-        """Every network whose answers to each photo are stored."""
-        return [*NETWORKS, SMALL_STEPS, LARGE_STEPS]
+        """Every network that could be made: their answers to each photo are stored."""
+        missing = self.missing()
+        return [name for name in EVERYTHING if name not in missing]
 
     @property
     def equal_size(self) -> dict[str, tuple[str, ...]]:
@@ -139,7 +160,8 @@ class Catalogue:
     @property
     def compressions(self) -> tuple[tuple[str, str], ...]:
         """(before, after): each step that made a network smaller, or the same network cheaper."""
-        return (
+        missing = self.missing()
+        pairs = (
             (f"teacher_{self.teacher}", self.student),
             ("cnn", "cnn_pruned"),
             ("cnn", "factorized"),
@@ -149,11 +171,14 @@ class Catalogue:
             ("onnx_fp32", "onnx_int8"),
             (self.student, "final"),
         )
+        return tuple(pair for pair in pairs if not missing.keys() & set(pair))
 
     @property
     def watched(self) -> tuple[str, ...]:
         """The networks whose classes and confidence are drawn."""
-        return (f"teacher_{self.teacher}", self.student, "pruned", "final")
+        missing = self.missing()
+        watched = (f"teacher_{self.teacher}", self.student, "pruned", "final")
+        return tuple(name for name in watched if name not in missing)
 
     @property
     def final_form(self) -> str:

@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from stages.common.evidence.catalogue import LARGE_STEPS, SMALL_STEPS, Catalogue
+from stages.common.evidence.catalogue import LARGE_STEPS, SMALL_STEPS, Catalogue, words
 from stages.common.evidence.intervals import mcnemar, paired_difference
 from stages.common.evidence.predictions import Predictions
 
-COLUMNS = ["claim", "difference", "low", "high", "n", "verdict", "epochs", "p_value"]
+COLUMNS = ["claim", "better", "worse", "difference", "low", "high", "n", "verdict", "epochs", "p_value"]
 TESTED = ["difference", "low", "high", "n", "verdict"]  # the columns that test photos have too
 LOSS = 0.01  # that "costs less than a point" allows
 SIZE = 1.1  # equal sizes are at most so many times apart
@@ -63,6 +63,9 @@ def unequal(claim: Claim, metrics: Callable[[str], dict]) -> str:
     metrics: those of a network by its name.
     """
     better, worse = metrics(claim.better), metrics(claim.worse)
+    for name, of in ((claim.better, better), (claim.worse, worse)):
+        if of["val_accuracy"] is None:
+            return f"{words(name)} could not be made"
     if better["epochs"] != worse["epochs"]:
         return f"{better['epochs']:.0f} epochs against {worse['epochs']:.0f}"
     if claim.equal:
@@ -88,6 +91,8 @@ def judged(
         rows.append(
             {
                 "claim": claim.text,
+                "better": claim.better,
+                "worse": claim.worse,
                 **measured._asdict(),
                 "n": len(better),
                 "verdict": measured.verdict,

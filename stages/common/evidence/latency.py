@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 
 import numpy as np
 
 REST = 0.002  # seconds
+VERSIONS = ", ".join(f"{name} {version(name)}" for name in ("torch", "onnxruntime"))
 WARM_UP = 3  # calls before the first that counts
 
 

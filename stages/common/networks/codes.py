@@ -7,8 +7,19 @@ import math
 
 import numpy as np
 import torch
+from torch import nn
 
 FLOAT = 32  # bits of a network that is not quantized
+BITS = (16, 8, 6, 4, 3)  # of those that are
+
+
+def weights(model: nn.Module) -> dict[str, nn.Parameter]:
+    """What a quantized file holds as codes: the weights of convolutions and linear layers, by their names."""
+    return {
+        f"{name}.weight": layer.weight
+        for name, layer in model.named_modules()
+        if isinstance(layer, nn.Conv2d | nn.Linear)
+    }
 
 
 def largest(bits: int) -> int:

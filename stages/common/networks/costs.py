@@ -13,7 +13,7 @@ def parameters(model: nn.Module) -> int:
 
 
 def macs(model: nn.Module, image_size: int) -> int:
-    """Multiply-accumulates of convolutions and linear layers for one (1, 3, S, S) image.
+    """Multiply-accumulates of convolutions, linear layers and attention for one (1, 3, S, S) image.
 
     Half of what torch's counter gives, which counts a multiplication and an addition apart and takes a
     depthwise layer for what it does. Biases, norms and activations are left out, as is usual.

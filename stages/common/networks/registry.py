@@ -1,56 +1,183 @@
-"""Which networks there are: a name to a network. Channel widths and ranks are data.
+"""Which networks there are: a name to a network.
 
-A pruned or factorized network is the same class built from other numbers, so it loads and trains like any.
+student, cnn, resnet18      this project's
+torchvision/<name>          a classifier of torchvision
+timm/<name>                 a classifier of timm
+path/to/file.py:function    your own: the function takes the number of classes and gives an `nn.Module`
 """
 
-from collections.abc import Sequence
+import hashlib
+import importlib.util
+import sys
+from collections.abc import Callable
+from difflib import get_close_matches
+from pathlib import Path
+from types import ModuleType
 
+import torch
 from torch import nn
 
-from stages.common.networks import convnet, resnet
+from stages.common.data.views import Normalization
+from stages.common.errors import UserError
+from stages.common.networks import convnet
 from stages.common.networks.convolution import quick
-from stages.common.networks.wiring import Wire
 
-FAMILIES = {"student": convnet, "cnn": convnet, "resnet18": resnet}  # each has CHANNELS, PRUNABLE and wires
-
-
-def standard_channels(architecture: str) -> list[int]:
-    """The channels of the unpruned network."""
-    return list(FAMILIES[architecture].CHANNELS)
+# torchvision's, which timm's networks share unless they say otherwise.
+IMAGENET = Normalization((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+OWN = "own_network_"  # how the names of their modules begin
+WITHOUT_AUXILIARY = ("googlenet", "inception_v3")  # their second and third classifiers serve training alone
 
 
-def prunable(architecture: str) -> range:
-    """The groups of channels that a width multiplier scales and pruning may cut."""
-    return FAMILIES[architecture].PRUNABLE
+def _student(classes: int, size: int) -> nn.Module:
+    return convnet.ConvNet(classes, separable=True)
 
 
-def scaled(architecture: str, channels: Sequence[int], width: float) -> list[int]:
-    """Channels at a width multiplier: `int(c * width)` for the prunable groups, at least one channel each.
+def _cnn(classes: int, size: int) -> nn.Module:
+    return convnet.ConvNet(classes, separable=False)
 
-    The truncation is the reference report's and gives its sizes (Howard et al. 2017 for the multiplier).
+
+def _resnet18(classes: int, size: int) -> nn.Module:
+    return _torchvision("resnet18", classes, size)
+
+
+OURS: dict[str, Callable[[int, int], nn.Module]] = {"student": _student, "cnn": _cnn, "resnet18": _resnet18}
+
+
+def cuttable(architecture: str) -> tuple[str, ...]:
+    """How the names of the layers begin whose channels may be cut; () where all may be tried."""
+    return convnet.CUTTABLE if architecture in ("student", "cnn") else ()
+
+
+def build(architecture: str, classes: int, image_size: int) -> nn.Module:
+    """A freshly initialized network for photos (N, 3, image_size, image_size): logits (N, classes).
+
+    Weights come from torch's default generator: seed it first. Raises `UserError` where there is no such
+    network, or where it cannot be built so.
     """
-    groups = prunable(architecture)
-    return [max(1, int(c * width)) if i in groups else c for i, c in enumerate(channels)]
+    source, _, name = architecture.partition("/")
+    if architecture in OURS:
+        model = OURS[architecture](classes, image_size)
+    elif is_own(architecture):
+        model = _own(architecture, classes)
+    elif source == "torchvision":
+        model = _torchvision(name, classes, image_size)
+    elif source == "timm":
+        model = _timm(name, classes, image_size)
+    else:
+        raise _unknown(architecture, list(OURS))
+    return quick(model)
 
 
-def build(
-    architecture: str, channels: Sequence[int], classes: int, ranks: Sequence[Sequence[int]] = ()
-) -> nn.Module:
-    """A freshly initialized network: "student", "cnn" (which alone may have `ranks`) or "resnet18".
-
-    Weights come from torch's default generator: seed it first. Raises `ValueError` for another name.
-    """
-    if ranks and architecture != "cnn":
-        raise ValueError(f"a factorized {architecture} does not exist: only the plain CNN is")
-    if architecture == "student":
-        return quick(convnet.ConvNet(channels, classes, separable=True))
-    if architecture == "cnn":
-        return quick(convnet.ConvNet(channels, classes, separable=False, ranks=ranks))
-    if architecture == "resnet18":
-        return quick(resnet.resnet18(channels, classes))
-    raise ValueError(f"unknown architecture {architecture!r}: expected student, cnn or resnet18")
+def is_own(architecture: str) -> bool:
+    return ".py:" in architecture
 
 
-def wires(model: nn.Module) -> list[Wire]:
-    """The wiring of a network that `build` made. Raises `ValueError` for a factorized one."""
-    return convnet.wires(model) if isinstance(model, convnet.ConvNet) else resnet.wires()
+def digest(architecture: str) -> str:
+    """What an own network's file holds, as a digest; "" for the others. Raises `UserError` without the file."""
+    if not is_own(architecture):
+        return ""
+    return hashlib.blake2b(_file(architecture).read_bytes(), digest_size=16).hexdigest()
+
+
+def normalization(architecture: str) -> Normalization:
+    """What a library's pretrained weights of this network expect; ImageNet's where nothing else is said."""
+    source, _, name = architecture.partition("/")
+    if source == "timm":
+        import timm
+
+        of = timm.models.get_pretrained_cfg(name)
+        return Normalization(tuple(of.mean), tuple(of.std)) if of else IMAGENET
+    return IMAGENET
+
+
+def fits(model: nn.Module, architecture: str, classes: int, image_size: int) -> nn.Module:
+    """`model`, once it has answered a photo as a classifier does. Raises `UserError` where it cannot."""
+    training = model.training
+    try:
+        with torch.no_grad():
+            logits = model.eval()(torch.zeros(1, 3, image_size, image_size))
+    except Exception as error:  # of whoever wrote the network
+        reason = (str(error).splitlines() or [""])[0]
+        raise UserError(
+            f"{architecture}: cannot take photos of {image_size} pixels ({type(error).__name__}: {reason}); "
+            "give it larger ones (image_size)"
+        ) from None
+    if not isinstance(logits, torch.Tensor) or logits.shape != (1, classes):
+        found = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+        raise UserError(f"{architecture}: answers a photo with {found} instead of (1, {classes}) logits")
+    return model.train(training)
+
+
+def classifier_tensors(architecture: str, image_size: int) -> list[str]:
+    """Names of the tensors whose first axis is the classes: those of the classifier."""
+    with torch.device("meta"):
+        two, three = (build(architecture, n, image_size).state_dict() for n in (2, 3))
+    return [name for name in two if two[name].shape != three[name].shape]
+
+
+def _torchvision(name: str, classes: int, size: int) -> nn.Module:
+    from torchvision import models  # here, since most stages never need its 2 s of import
+
+    if name not in models.list_models(module=models):
+        raise _unknown(f"torchvision/{name}", [f"torchvision/{n}" for n in models.list_models(module=models)])
+    options = {"aux_logits": False, "init_weights": True} if name in WITHOUT_AUXILIARY else {}
+    if name.startswith("vit_"):
+        options["image_size"] = size
+    return _called(
+        f"torchvision/{name}", models.get_model, name, weights=None, num_classes=classes, **options
+    )
+
+
+def _timm(name: str, classes: int, size: int) -> nn.Module:
+    import timm  # here, since its import takes seconds
+
+    bare = name.partition(".")[0]  # a tag names weights, and weights come from a file
+    if not timm.is_model(bare):
+        raise _unknown(f"timm/{name}", [f"timm/{n}" for n in timm.list_models()])
+    of = timm.models.get_pretrained_cfg(bare)
+    options = {"img_size": size} if of is not None and of.fixed_input_size else {}
+    return _called(f"timm/{name}", timm.create_model, bare, pretrained=False, num_classes=classes, **options)
+
+
+def _file(architecture: str) -> Path:
+    """The file of an own network, which must lie in the project."""
+    path = Path(architecture.rpartition(":")[0])
+    if path.is_absolute() or not path.resolve().is_relative_to(Path.cwd()):
+        raise UserError(f"{architecture}: {path} lies outside of the project; own networks lie inside")
+    if not path.is_file():
+        raise UserError(f"{architecture}: there is no file {path}")
+    return path
+
+
+def _own(architecture: str, classes: int) -> nn.Module:
+    path, name = _file(architecture), architecture.rpartition(":")[2]
+    module = _called(architecture, _module, path)
+    if not callable(getattr(module, name, None)):
+        functions = [n for n, of in vars(module).items() if callable(of) and not n.startswith("_")]
+        raise _unknown(architecture, [f"{path}:{n}" for n in functions])
+    model = _called(architecture, getattr(module, name), classes)
+    if not isinstance(model, nn.Module):
+        raise UserError(f"{architecture}: gave {type(model).__name__}, not an nn.Module")
+    return model
+
+
+def _module(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"{OWN}{path.stem}", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where dataclasses and pickling look
+    spec.loader.exec_module(module)
+    return module
+
+
+def _called(architecture: str, function: Callable, *args, **options):
+    """The function's answer. Raises `UserError` where it fails, in whatever way."""
+    try:
+        return function(*args, **options)
+    except Exception as error:  # of whoever wrote the network
+        reason = (str(error).splitlines() or [""])[0]
+        raise UserError(f"{architecture}: cannot be built ({type(error).__name__}: {reason})") from None
+
+
+def _unknown(architecture: str, names: list[str]) -> UserError:
+    near = get_close_matches(architecture, names, 3, 0.5)
+    return UserError(f"{architecture}: no such network; the nearest: {', '.join(near) or 'none is near'}")

@@ -21,6 +21,12 @@ from stages.common.report.page import script_data, specification, thumbnails
 from stages.common.report.plots import PLOTS, Answers, Plot
 
 STUDIES = Path("studies")
+REFERENCE = {
+    "teacher scratch": "resnet18",
+    "teacher pretrained": "resnet18",
+    "cnn": "cnn",
+    "student": "student",
+}
 SAMPLE = "data/sample"  # drawn photos, which any page may hold
 FACES = 8  # photos of each kind that the page shows
 MOST_CLASSES = 20  # that the page shows photos of
@@ -201,7 +207,9 @@ def contact_sheet(classes: list[str]) -> list[tuple[str, list[str]]]:
     ]
 
 
-def facts(source: str, data: dict, latency: pd.DataFrame, study: Path | None) -> tables.Rows:
+def facts(
+    source: str, parameters: dict, data: dict, latency: pd.DataFrame, study: Path | None
+) -> tables.Rows:
     """What was run, where and with what, as it was recorded then."""
     run = json.loads(Path("metrics/run.json").read_text(encoding="utf-8"))
     size = json.loads(Path("data/prepared/manifest.json").read_text(encoding="utf-8"))["image_size"]
@@ -211,10 +219,17 @@ def facts(source: str, data: dict, latency: pd.DataFrame, study: Path | None) ->
         ["fact", "value"],
         ["photos", f"{source}: {counts}; {data['classes']} classes; {size} × {size} pixels"],
         ["files", left_out(data)],
+        ["architectures", ", ".join(f"{name}: {of}" for name, of in architectures(parameters).items())],
         ["networks trained with", f"{run['device']}, {run['precision']}{threads}, torch {run['torch']}"],
         ["times measured on", measured_on(latency)],
     ]
     return [*table, ["seeds", about(study)]] if study else table
+
+
+def architectures(parameters: dict) -> dict[str, str]:
+    """The architecture of each network that is trained on the labels, by its key in params.yaml."""
+    teachers = {f"teacher {name}": of["architecture"] for name, of in parameters["teacher"].items()}
+    return teachers | {name: parameters[name]["architecture"] for name in ("cnn", "student")}
 
 
 def measured_on(latency: pd.DataFrame) -> str:
@@ -278,7 +293,9 @@ def page(params, catalogue: Catalogue, answers: Answers, flips: tuple, wrong: pd
         "run": claims(Path("plots/claims.csv"), "{split} photos"),
         "seed": params.seed,
         "text": tables.TEXT,
-        "networks": tables.networks(networks),
+        "networks": tables.networks(
+            networks, catalogue.missing(), REFERENCE.items() <= architectures(parameters).items()
+        ),
         "equal_size": [(size, tables.equal_size(rows)) for size, rows in equal],
         "candidates": tables.candidates(pd.read_csv("models/final/candidates.csv")),
         "max_drop": params.export.max_drop,
@@ -294,7 +311,7 @@ def page(params, catalogue: Catalogue, answers: Answers, flips: tuple, wrong: pd
         "sheet": sheet if pictures else [],
         "shown_classes": f", of the first {MOST_CLASSES} classes" if len(classes) > MOST_CLASSES else "",
         "pictures": pictures,
-        "facts": facts(source, data, latency, study),
+        "facts": facts(source, parameters, data, latency, study),
         "rejected": tables.listed(read_names("data/prepared/rejected.csv")),
         "parameters": yaml.safe_dump(parameters, sort_keys=False),
         "charts": charts(),

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 
 from stages.common.evidence.calibration import reliability
-from stages.common.evidence.catalogue import METRICS, NETWORKS, Catalogue
+from stages.common.evidence.catalogue import NETWORKS, Catalogue
 from stages.common.evidence.claims import SIZE
 from stages.common.evidence.frontier import on_frontier
 from stages.common.evidence.intervals import Difference, against_the_best, paired_difference
 from stages.common.evidence.predictions import Predictions, class_accuracy
+from stages.common.files import METRICS
 from stages.common.training.accuracy import wilson
 
 Answers = Callable[[str, str], Predictions]  # of a network to the labelled photos of a split
@@ -103,7 +104,10 @@ def networks(catalogue: Catalogue, answers: Answers) -> pd.DataFrame:
     test = json.loads(Path("metrics/test.json").read_text(encoding="utf-8"))
     teacher, rows = catalogue.watched[0], []
     photos = judge(answers, teacher)
+    missing = catalogue.missing()
     for name, network in NETWORKS.items():
+        if name in missing:
+            continue
         row = {"series": name, "method": network.method, "control": network.control}
         row |= {key: value for key, value in catalogue.metrics(name).items() if key in METRICS}
         row |= {"test_accuracy": test.get(name), "test_low": None, "test_high": None}
@@ -126,8 +130,10 @@ def pruning(catalogue: Catalogue) -> pd.DataFrame:
     rows = pd.concat(steps)
     rows.insert(0, "series", [f"rate {rate:g}" for rate in rows["rate"]])
     first, last = steps[0].iloc[0], steps[0].iloc[-1]
-    controls = []
+    controls, missing = [], catalogue.missing()
     for name, series in CONTROLS.items():
+        if name in missing:
+            continue
         shape = first if series == "not cut" else last
         controls.append({"series": series, **shape[["rate", "step", "width"]], **catalogue.metrics(name)})
     return pd.concat([rows, pd.DataFrame(controls)])[list(STEPS)].astype({"step": int})
@@ -144,14 +150,14 @@ def training() -> pd.DataFrame:
 
 
 def quantization() -> pd.DataFrame:
-    """Bits against accuracy and bytes, of the student and of the plain CNN."""
+    """Bits against accuracy and bytes, of the student and of the CNN."""
     rows = pd.concat([pd.read_csv(f"models/quantized/{name}/levels.csv") for name in ("student", "cnn")])
     return rows[["series", "bits", "size_kib", "epochs", *INTERVAL]]
 
 
 def alike(catalogue: Catalogue, names: Iterable[str]) -> list[str]:
     """Those of `names` with the first one's epochs and, within a tenth, its parameters or its bytes."""
-    metrics = {name: catalogue.metrics(name) for name in names}
+    metrics = {name: catalogue.metrics(name) for name in names if name not in catalogue.missing()}
     first = next(iter(metrics.values()))
 
     def near(of: dict, key: str) -> bool:

@@ -1,5 +1,7 @@
 """The tables of results, as rows of text: the page and the README show the same ones."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from stages.common.evidence.catalogue import NETWORKS, words
@@ -14,8 +16,11 @@ ORDER = ("holds", "not decided", "does not")  # of verdicts
 Rows = list[list[str]]  # headings, then a row a line
 
 
-def networks(rows: pd.DataFrame) -> Rows:
-    """Every network; rows: plots/tradeoff.csv. Without labelled test photos the column for them goes."""
+def networks(rows: pd.DataFrame, missing: Mapping[str, str], reproduced: bool) -> Rows:
+    """Every network; rows: plots/tradeoff.csv. Without labelled test photos the column for them goes.
+
+    missing: those that could not be made, and why. reproduced: whether the networks are the original report's.
+    """
     table = [["network", "test (95 %)", "validation (95 %)", "balanced", *COSTS, "method", "original"]]
     for row in rows.itertuples():
         original = NETWORKS[row.series].original
@@ -27,9 +32,10 @@ def networks(rows: pd.DataFrame) -> Rows:
                 accuracy(row.val_balanced_accuracy),
                 *costs(row),
                 row.method,
-                f"{100 * original:.2f} %" if original else "—",
+                f"{100 * original:.2f} %" if original and reproduced else "—",
             ]
         )
+    table += [[words(name), *["—"] * 7, reason, "—"] for name, reason in missing.items() if name in NETWORKS]
     if rows["test_accuracy"].isna().all():
         table = [[*row[:1], *row[2:]] for row in table]
     return table

@@ -11,6 +11,7 @@ from torch import nn
 
 from stages.common import machine, progress
 from stages.common.errors import UserError
+from stages.common.networks.shapes import fill
 from stages.common.params import Fit
 from stages.common.training import losses
 from stages.common.training.examples import Examples
@@ -73,7 +74,7 @@ def fit(
     `slot` and ends where it would have ended. Returns the curve, a dict a point: epoch, train_loss,
     val_accuracy; without `validation` there is none. Raises `UserError` if it diverges.
     """
-    device, parent = training.device, Parent()
+    device, parent, training = training.device, Parent(), training.seen_by(model.card)
     model.to(device, memory_format=torch.channels_last)
     optimizer = _optimizer(model, schedule)
     start, history = _resume(slot, model, optimizer)
@@ -117,7 +118,8 @@ def fit(
 
 
 def predict(model: nn.Module, examples: Examples) -> torch.Tensor:
-    """Logits of every photo as it is: (N, C) float32 on the CPU."""
+    """Logits of every photo as it is, but for what the network expects: (N, C) float32 on the CPU."""
+    examples = examples.seen_by(model.card)
     model.eval()
     chunks = np.array_split(np.arange(len(examples)), max(1, math.ceil(len(examples) / EVAL_BATCH)))
     with torch.inference_mode(), machine.autocast(examples.device):
@@ -151,7 +153,7 @@ def _resume(slot: Slot, model: nn.Module, optimizer: torch.optim.Optimizer) -> t
     if saved is None:
         return 0, []
     tensors, info = saved
-    model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
+    fill(model, {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
     state: dict[int, dict[str, torch.Tensor]] = {}
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
     for key, tensor in tensors.items():

@@ -1,19 +1,21 @@
 """What every stage that makes a network leaves behind: the model, its curve and its metrics."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 from torch import nn
 
 from stages.common import progress
-from stages.common.files import write_csv, write_json
+from stages.common.errors import NotPossible
+from stages.common.files import METRICS, write_csv, write_json
 from stages.common.networks import costs
 from stages.common.networks.model_files import save_model
 from stages.common.params import Fit
 from stages.common.training.accuracy import accuracies
 from stages.common.training.examples import Data, Examples
 from stages.common.training.loop import Loss, fit, predict
-from stages.common.training.resuming import Scratch
+from stages.common.training.resuming import Resumable
 
 
 def validated(model: nn.Module, validation: Examples) -> dict[str, float]:
@@ -26,10 +28,20 @@ def measured(model: nn.Module, path: Path, validation: Examples) -> dict[str, fl
     return {
         **validated(model, validation),
         "params": costs.parameters(model),
-        "macs": costs.macs(model, model.card.image_size),
+        "macs": costs.macs(model, model.card.seen_size),
         "size_kib": costs.size_kib(path),
         "epochs": model.card.epochs,
     }
+
+
+def leave_out(name: str, reason: NotPossible, **extra: None) -> None:
+    """Say that a network could not be made, in the place of what `train` writes."""
+    progress.say(f"{name}: left out: {reason}")
+    folder = Path("models") / name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "reason.txt").write_text(f"{reason}\n", encoding="utf-8")
+    write_csv(folder / "training.csv", pd.DataFrame(columns=["epoch", "train_loss", "val_accuracy"]))
+    write_json(f"metrics/{name}.json", dict.fromkeys(METRICS) | extra | {"reason": str(reason)})
 
 
 def train(
@@ -38,19 +50,20 @@ def train(
     data: Data,
     loss: Loss,
     schedule: Fit,
-    scratch: Scratch,
+    resumable: Resumable,
     *,
     cycle: int | None = None,
+    fitting: Callable[..., list[dict]] = fit,
     **extra: float,
 ) -> None:
     """Fit `model`, then write models/<name>/ (model.safetensors, training.csv) and metrics/<name>.json.
 
-    loss, schedule and cycle as in `loop.fit`; `extra` joins the metrics.
+    loss, schedule and cycle as in `loop.fit`, which `fitting` may replace; `extra` joins the metrics.
     """
     validation, folder = data.split("validation"), Path("models") / name
-    with scratch:
-        training, slot = data.split("training"), scratch.slot("fit")
-        history = fit(
+    with resumable:
+        training, slot = data.split("training"), resumable.slot("fit")
+        history = fitting(
             model, training, validation, loss, schedule, slot, seed=data.seed, label=name, cycle=cycle
         )
         save_model(model, folder / "model.safetensors")

@@ -20,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from stages.common import machine
+from stages.common.networks.registry import OWN
 
 SAVE_EVERY = 20.0  # seconds: a kill loses at most this much and the current epoch
 
@@ -57,8 +58,8 @@ class Slot:
         self._saved = time.monotonic()
 
 
-class Scratch:
-    """A stage's progress: `with Scratch("prune", params, inputs) as scratch: ... scratch.slot("step 1")`.
+class Resumable:
+    """A stage's progress: `with Resumable("prune", params, inputs) as resumable: ... resumable.slot("step 1")`.
 
     params: what the stage read of params.yaml; inputs: the files it reads. With the project's modules
     that are loaded by now, and the machine's settings, they make the key: half a fit with two threads and
@@ -75,7 +76,7 @@ class Scratch:
     def slot(self, name: str) -> Slot:
         return Slot(self._folder / f"{name.replace(' ', '_')}.safetensors")
 
-    def __enter__(self) -> "Scratch":
+    def __enter__(self) -> "Resumable":
         return self
 
     def __exit__(self, kind, *_) -> None:
@@ -84,8 +85,9 @@ class Scratch:
 
 
 def _modules() -> list[Path]:
-    """Source files of the project's modules that this process has loaded, sorted."""
-    files = {getattr(m, "__file__", None) for n, m in sys.modules.items() if n.split(".")[0] == "stages"}
+    """Source files of the project's modules and of own networks that this process has loaded, sorted."""
+    modules = [m for n, m in sys.modules.items() if n.split(".")[0] == "stages" or n.startswith(OWN)]
+    files = {getattr(module, "__file__", None) for module in modules}
     files.add(getattr(sys.modules["__main__"], "__file__", None))
     return sorted(Path(f) for f in files if f)
 
