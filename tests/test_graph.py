@@ -130,7 +130,9 @@ def test_every_network_of_the_catalogue_is_measured_once_and_read_by_what_compar
         for item in items(name)
         for path in stage.get("metrics", [])
     ]
-    assert set(measured) == {f"metrics/{name}.json" for name in (*NETWORKS, "data", "int8_start", "run", "test")}
+    assert set(measured) == {
+        f"metrics/{name}.json" for name in (*NETWORKS, "data", "int8_start", "run", "test")
+    }
     assert len(measured) == len(set(measured))
     for name, network in NETWORKS.items():
         assert f"metrics/{name}.json" in deps("report")

@@ -61,6 +61,14 @@ def test_committed_files_are_valid(name):
         ("data.image_size", "16"),
         ("augment.flip", "1"),
         ("data.source", ""),
+        ("student.architecture", "studnet"),
+        ("student.architecture", "torchvision/"),
+        ("student.architecture", "mine.py"),
+        ("student.architecture", "/tmp/mine.py:build"),
+        ("student.architecture", "../mine.py:build"),
+        ("cnn.architecture", "mine.py:build"),
+        ("prune.round_to", "0"),
+        ("own_networks", "''"),
     ],
 )
 def test_a_wrong_value_is_one_line_that_names_the_key(edited, key, text):
@@ -136,3 +144,29 @@ def test_a_rate_outside_0_and_1_is_refused(text):
 
 def test_a_rate_inside_is_a_number():
     assert require_rate("0.8") == 0.8
+
+
+def test_a_misspelt_network_is_told_its_neighbour(edited):
+    with pytest.raises(UserError, match=r"student\.architecture = 'studnet': .*did you mean student\?"):
+        load(edited("student.architecture", "studnet"))
+
+
+def test_an_own_network_must_lie_where_dvc_looks(edited):
+    load(edited("student.architecture", "architectures/small.py:small"))
+    with pytest.raises(
+        UserError, match=r"mine\.py is not in own_networks = 'architectures', where DVC looks"
+    ):
+        load(edited("student.architecture", "mine.py:build"))
+
+
+@pytest.mark.parametrize(
+    "name", ["torchvision/resnet50", "timm/lcnet_035", "timm/vit_tiny_patch16_224.augreg_in21k"]
+)
+def test_names_of_libraries_are_taken(edited, name):
+    assert load(edited("cnn.architecture", name)).cnn.architecture == name
+
+
+def test_a_key_is_read_at_any_depth():
+    chosen = read("teacher.pretrained.architecture", "teacher.scratch", path=ROOT / "params.yaml")
+    assert vars(chosen.teacher).keys() == {"pretrained", "scratch"}
+    assert vars(chosen.teacher.pretrained) == {"architecture": "resnet18"}

@@ -27,7 +27,7 @@ CARD = Card(
 def folder(tmp_path_factory):
     """A network, three photos of other sizes, one of them broken, and a note."""
     folder = tmp_path_factory.mktemp("predict")
-    export(new_model(CARD, seed=0).eval(), folder / "m.onnx")
+    export(new_model(CARD, seed=0).eval(), folder / "m.onnx", np.zeros((1, 32, 32, 3), dtype=np.uint8))
     random = np.random.default_rng(0)
     (folder / "photos/more").mkdir(parents=True)
     for name, size in (("a.jpg", (50, 40)), ("b.png", (32, 32)), ("more/c.jpg", (90, 200))):

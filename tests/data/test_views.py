@@ -118,3 +118,19 @@ def test_uniforms_are_uniform_and_unrelated():
     epochs = [values[:, 0], uniforms(7, 4, np.arange(20_000), 1)[:, 0]]
     for a, b in (*neighbours, epochs):
         assert abs(np.corrcoef(a, b)[0, 1]) < 0.03
+
+
+def test_the_same_views_for_a_network_of_other_habits(photos):
+    """Another normalization is another affine map of the same pixels; enlarging is bilinear."""
+    plain = Normalization((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    views = Views(photos, plain, SimpleNamespace(**FULL), 3)
+    own, size = Normalization((0.5, 0.4, 0.3), (0.2, 0.3, 0.1)), photos.shape[1]
+    other, indices = views.like(own, size), np.arange(len(photos))
+    mean, std = (torch.tensor(values)[None, :, None, None] for values in own)
+    for of in (lambda v: v.plain(indices), lambda v: v.batch(2, indices)):
+        torch.testing.assert_close(of(other), (of(views) - mean) / std, atol=1e-5, rtol=1e-4)
+        large = of(views.like(own, 2 * size))
+        expected = torch.nn.functional.interpolate(of(other), scale_factor=2, mode="bilinear")
+        torch.testing.assert_close(large, expected, atol=1e-5, rtol=1e-4)
+        assert large.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(views.like(plain, size).plain(indices), views.plain(indices))

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from stages.common.networks import registry, shapes
+from stages.common.networks.cards import Card, new_model
 
 Kept = Mapping[str, torch.Tensor]  # of each group that is cut: the channels that stay, in order
 EXACT = 1e-8  # relative, in double precision
@@ -69,6 +70,17 @@ def wiring(model: nn.Module) -> Wiring:
         groups = apart if _exact(probe, apart) else _together(probe, apart, whole)
     order = {name: i for i, (name, _) in enumerate(model.named_modules())}
     return Wiring(tuple(sorted(groups, key=lambda group: order[group.name])), whole)
+
+
+def report(architecture: str, image_size: int = 64) -> None:
+    """Print which layers of a network may be cut, and why the others stay whole."""
+    card = Card(architecture, ["a", "b"], image_size, *registry.IMAGENET, code=registry.digest(architecture))
+    found = wiring(new_model(card, seed=0))
+    for group in found.groups:
+        others = sorted({member.layer for member in group.members} - {group.name})
+        print(f"{group.name}: {group.size} channels, with {', '.join(others)}")
+    for layer, reason in found.whole.items():
+        print(f"{layer}: whole: {reason}")
 
 
 def _together(probe: nn.Module, groups: Sequence[Group], whole: dict[str, str]) -> list[Group]:
