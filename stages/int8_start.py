@@ -2,7 +2,7 @@
 
 Of the student and the CNN, with fresh weights, since speed does not depend on them. Convolutions of few channels
 are often slower in whole numbers, and some runtimes round badly around a pooling. What is measured once is kept
-in git, so that other machines make the same files; `make latency` measures anew.
+in git, so that other machines make the same files; `dvc repro -f -s int8_start` measures anew.
 """
 
 from functools import partial

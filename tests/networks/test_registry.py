@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from stages.common import params
 from stages.common.errors import UserError
 from stages.common.networks import registry
 from stages.common.networks.costs import macs, parameters
@@ -156,3 +157,7 @@ def test_plain_convolutions_are_quick():
         if isinstance(layer, nn.Conv2d)
     }
     assert kinds == {"stages.common.networks.convolution"}
+
+
+def test_params_know_the_networks_of_the_registry():
+    assert set(params.OURS) == set(registry.OURS)

@@ -12,7 +12,7 @@ import yaml
 
 from stages import report
 from stages.common.evidence.catalogue import NETWORKS
-from stages.common.files import write_json
+from stages.common.files import METRICS, write_csv, write_json
 from stages.common.params import load
 from stages.common.report import contents
 from tests.graph import ROOT
@@ -177,3 +177,33 @@ def test_the_page_holds_no_photos_of_users(tmp_path, monkeypatch, no_pictures):
         page = Path("plots/report.html").read_text(encoding="utf-8")
         assert ("data:image/jpeg" in page) == (embed == "true")
         assert "validation/0_" in page
+
+
+def test_what_could_not_be_made_is_a_dash_with_its_reason(tmp_path, monkeypatch):
+    """A student that cannot be cut and a CNN without low-rank layers: the other results stand."""
+    monkeypatch.chdir(tmp_path)
+    made_up = MadeUp(tmp_path, ["Bread", "Soup"])
+    reason = "mine cannot be pruned: every layer: tracing fails"
+    for name in ("factorized", "pruned", "pruned_one_shot", "pruned_from_scratch", "cnn_pruned"):
+        write_json(f"metrics/{name}.json", dict.fromkeys(METRICS) | {"reason": reason})
+        curve = Path(f"models/{name}/training.csv")
+        if curve.exists():
+            write_csv(curve, pd.read_csv(curve).iloc[:0])
+    for path in (*Path("models/pruned").glob("*/steps.csv"), Path("models/pruned.csv")):
+        write_csv(path, pd.read_csv(path).iloc[:1])
+    write_csv("plots/sensitivity.csv", pd.read_csv("plots/sensitivity.csv").iloc[:0])
+    content = {}
+    monkeypatch.setattr(report, "write_page", lambda path, **given: content.update(given))
+    report.main()
+    rows = {row[0]: row for row in content["networks"]}
+    assert rows["factorized"][1:8] == ["—"] * 7
+    assert reason in rows["pruned one shot"]
+    assert "—" not in rows["student scratch"][1:8]
+    assert not {"pruned", "factorized"} & set(pd.read_csv("plots/tradeoff.csv")["series"])
+    assert all("pruned" not in row[0] for row in content["flips"][1:])
+    assert made_up.catalogue.missing().keys() >= {"pruned_small_steps", "pruned_large_steps"}
+
+
+def test_the_page_names_the_networks_that_were_used(there):
+    (row,) = [row for row in there.content["facts"] if row[0] == "architectures"]
+    assert row[1] == "teacher scratch: resnet18, teacher pretrained: resnet18, cnn: cnn, student: student"

@@ -96,15 +96,17 @@ def require_alike(runs: dict[str, Run], facts: dict[str, object]) -> None:
 def claims_over(runs: list[Run]) -> pd.DataFrame:
     """What two seeds and more say of each claim that all of them judge: studies/<name>/claims.csv.
 
-    Columns: claim, epochs, n (seeds), seeds, then difference (the mean over the seeds), low, high (Student's
-    t, 95 %), p_value (two-sided), verdict and each (the differences by seed) of the validation photos, and
+    Columns: claim, better, worse, epochs, n (seeds), seeds, then difference (the mean over the seeds), low, high
+    (Student's t, 95 %), p_value (two-sided), verdict and each (the differences by seed) of the validation photos, and
     the same of the test photos as test_*, where they are labelled. Verdicts hold together: Holm's, over the
     claims, validation and test photos apart. Raises `UserError` where no claim is left.
     """
     texts = [text for text in runs[0].claims.index if all(text in run.claims.index for run in runs)]
     if not texts:
         raise UserError("no claim is judged by every seed; each run's log says why it left out which")
-    head = {"claim": texts, "epochs": runs[0].claims.loc[texts, "epochs"].to_numpy()}
+    head = {"claim": texts}
+    facts = [key for key in ("better", "worse", "epochs") if key in runs[0].claims]
+    head |= {key: runs[0].claims.loc[texts, key].to_numpy() for key in facts}
     table = pd.DataFrame(head | {"n": len(runs), "seeds": " ".join(str(run.seed) for run in runs)})
     for prefix in ("", "test_"):
         column = f"{prefix}difference"

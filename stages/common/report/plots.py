@@ -26,6 +26,7 @@ CONTROLS = {  # what step by step pruning is compared with: series of plots/prun
 }
 INTERVAL = ("val_accuracy", "val_low", "val_high")
 COSTS = ("params", "macs", "size_kib", "epochs")
+EQUAL_SIZE = ["size", "series", "method", *COSTS, "val_accuracy", "difference", "low", "high", "verdict"]
 STEPS = (
     *("series", "rate", "step", "width", "params", "macs", "epochs"),
     *INTERVAL,
@@ -158,7 +159,7 @@ def quantization() -> pd.DataFrame:
 def alike(catalogue: Catalogue, names: Iterable[str]) -> list[str]:
     """Those of `names` with the first one's epochs and, within a tenth, its parameters or its bytes."""
     metrics = {name: catalogue.metrics(name) for name in names if name not in catalogue.missing()}
-    first = next(iter(metrics.values()))
+    first = next(iter(metrics.values()), None)
 
     def near(of: dict, key: str) -> bool:
         return max(of[key], first[key]) <= SIZE * min(of[key], first[key])
@@ -178,6 +179,8 @@ def equal_size(catalogue: Catalogue, answers: Answers) -> pd.DataFrame:
     parts = []
     for size, group in catalogue.equal_size.items():
         names = alike(catalogue, group)
+        if len(names) < 2:
+            continue
         rows = [{"size": size, "series": name, "method": catalogue.method(name)} for name in names]
         for row, name in zip(rows, names, strict=True):
             metrics = catalogue.metrics(name)
@@ -186,7 +189,7 @@ def equal_size(catalogue: Catalogue, answers: Answers) -> pd.DataFrame:
         measured = [a._asdict() | {"verdict": a.standing} for a in against]
         table = pd.DataFrame(rows).join(pd.DataFrame(measured))
         parts.append(table.sort_values("val_accuracy", ascending=False, kind="stable"))
-    return pd.concat(parts)
+    return pd.concat(parts) if parts else pd.DataFrame(columns=EQUAL_SIZE)
 
 
 def confusion(catalogue: Catalogue, answers: Answers, classes: list[str]) -> pd.DataFrame:
