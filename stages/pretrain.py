@@ -10,7 +10,7 @@ from stages.common.data.preparing import build
 from stages.common.networks.model_files import save_model
 from stages.common.networks.pretrained import read_weights
 from stages.common.params import read
-from stages.common.training.examples import open_data
+from stages.common.training.examples import open_data, require_known_networks
 from stages.common.training.loop import fit, on_labels
 from stages.common.training.resuming import Resumable
 
@@ -41,6 +41,7 @@ def main() -> None:
         "teacher.pretrained.architecture",
         "teacher.pretrained.image_size",
     )
+    require_known_networks()
     source = Path(params.pretrain.source)
     if source.is_file() and source.suffix.lower() != ".zip":
         model = read_weights(source, params.teacher.pretrained.architecture, seen_size(params))

@@ -50,7 +50,7 @@ def main() -> None:
     model = load_to_go_on(student, data.device)
     folder, rows, done, steps = Path(f"models/pruned/{text}"), [], 0, widths(rate, p.min_width)
     try:
-        unpruned = {group.name: group.size for group in cuttable(model)}
+        unpruned = {group.name: group.size for group in cuttable(model, listed=True)}
     except NotPossible as reason:
         progress.say(f"x{text}: left out: {reason}")
         steps = steps[:1]

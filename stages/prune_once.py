@@ -20,7 +20,7 @@ def main() -> None:
     data = open_data(params.augment, params.seed)
     unpruned = load_to_go_on(MODEL, data.device)
     try:
-        sizes = {group.name: group.size for group in cuttable(unpruned)}
+        sizes = {group.name: group.size for group in cuttable(unpruned, listed=True)}
     except NotPossible as reason:
         leave_out("cnn_pruned", reason, val_accuracy_before_finetune=None)
         return

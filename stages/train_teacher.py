@@ -7,7 +7,7 @@ from stages.common import errors
 from stages.common.networks.model_files import load_to_go_on
 from stages.common.networks.pretrained import started_from
 from stages.common.params import read
-from stages.common.training.examples import MANIFEST, open_data
+from stages.common.training.examples import MANIFEST, open_data, require_known_networks
 from stages.common.training.heads import fit_head
 from stages.common.training.loop import fit, on_labels
 from stages.common.training.outputs import train
@@ -22,6 +22,7 @@ def main() -> None:
     start = parser.parse_args().start
     params = read("seed", "augment", f"teacher.{start}")
     schedule = getattr(params.teacher, start)
+    require_known_networks()
     data, fitting, inputs = open_data(params.augment, params.seed), fit, [MANIFEST]
     model = data.new_model(schedule.architecture, schedule.image_size)
     if start == "pretrained":

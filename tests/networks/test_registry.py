@@ -161,3 +161,21 @@ def test_plain_convolutions_are_quick():
 
 def test_params_know_the_networks_of_the_registry():
     assert set(params.OURS) == set(registry.OURS)
+
+
+@pytest.mark.parametrize("name", ["torchvision/resnet81", "timm/lcnet_53", "missing.py:build", "studnet"])
+def test_wrong_names_are_told_before_anything_trains(name):
+    with pytest.raises(UserError, match=r"student\.architecture: .*(no such network|no file)"):
+        registry.require_known("student", name)
+
+
+def test_a_network_that_computes_as_it_is_built(own):
+    """Without numbers in memory it cannot be built; its classifier is found all the same."""
+    (own / "mine.py").write_text(
+        OWN + "\nimport torch\ndef scaled(n):\n    torch.linspace(0, 1, 5)[2].item()\n    return build(n)\n"
+    )
+    torch.manual_seed(3)
+    assert registry.classifier_tensors("mine.py:scaled", 32) == ["3.weight", "3.bias"]
+    after = torch.rand(1)
+    torch.manual_seed(3)
+    assert torch.equal(torch.rand(1), after)

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from stages.common import progress
 from stages.common.compression.wiring import Group, prune, wiring
 from stages.common.errors import NotPossible, UserError
 from stages.common.training import losses
@@ -237,9 +238,14 @@ def cut(
     return prune(model, groups, kept_channels(found, sizes)).to(training.device)
 
 
-def cuttable(model: nn.Module) -> tuple[Group, ...]:
-    """The groups of a network that may be cut. Raises `NotPossible` where there is none, naming a reason."""
+def cuttable(model: nn.Module, *, listed: bool = False) -> tuple[Group, ...]:
+    """The groups of a network that may be cut. Raises `NotPossible` where there is none, naming a reason.
+
+    listed: whether to print what is left whole, and why.
+    """
     found = wiring(model)
+    for layer, reason in found.whole.items() if listed else ():
+        progress.say(f"{layer} stays whole: {reason}")
     if not found.groups:
         layer, reason = next(iter(found.whole.items()), ("it", "it has no channels"))
         raise NotPossible(f"{model.card.architecture} cannot be pruned: {layer}: {reason}")

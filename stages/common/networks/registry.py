@@ -110,16 +110,49 @@ def fits(model: nn.Module, architecture: str, classes: int, image_size: int) -> 
 
 def classifier_tensors(architecture: str, image_size: int) -> list[str]:
     """Names of the tensors whose first axis is the classes: those of the classifier."""
-    with torch.device("meta"):
-        two, three = (build(architecture, n, image_size).state_dict() for n in (2, 3))
-    return [name for name in two if two[name].shape != three[name].shape]
+    two, three = (state_shapes(architecture, n, image_size) for n in (2, 3))
+    return [name for name in two if two[name] != three[name]]
+
+
+def state_shapes(architecture: str, classes: int, image_size: int) -> dict[str, torch.Size]:
+    """Shapes of the network's tensors, by name; no random number is drawn."""
+    try:
+        with torch.device("meta"):
+            state = build(architecture, classes, image_size).state_dict()
+    except UserError:  # an own network may compute with numbers as it is built
+        with torch.random.fork_rng():
+            state = build(architecture, classes, image_size).state_dict()
+    return {name: tensor.shape for name, tensor in state.items()}
+
+
+def require_known(key: str, architecture: str) -> None:
+    """Raises `UserError` naming the parameter where there is no such network; nothing is built."""
+    source, _, name = architecture.partition("/")
+    try:
+        if is_own(architecture):
+            _file(architecture)
+        elif source == "torchvision":
+            _require_torchvision(name)
+        elif source == "timm":
+            _require_timm(name)
+        elif architecture not in OURS:
+            raise _unknown(architecture, list(OURS))
+    except UserError as error:
+        raise UserError(f"{key}.architecture: {error}") from None
+
+
+def _require_torchvision(name: str) -> None:
+    from torchvision import models  # here, since most stages never need its 2 s of import
+
+    names = models.list_models(module=models)
+    if name not in names:
+        raise _unknown(f"torchvision/{name}", [f"torchvision/{n}" for n in names])
 
 
 def _torchvision(name: str, classes: int, size: int) -> nn.Module:
-    from torchvision import models  # here, since most stages never need its 2 s of import
+    from torchvision import models
 
-    if name not in models.list_models(module=models):
-        raise _unknown(f"torchvision/{name}", [f"torchvision/{n}" for n in models.list_models(module=models)])
+    _require_torchvision(name)
     options = {"aux_logits": False, "init_weights": True} if name in WITHOUT_AUXILIARY else {}
     if name.startswith("vit_"):
         options["image_size"] = size
@@ -128,12 +161,20 @@ def _torchvision(name: str, classes: int, size: int) -> nn.Module:
     )
 
 
-def _timm(name: str, classes: int, size: int) -> nn.Module:
+def _require_timm(name: str) -> str:
+    """The name without its tag, which names weights: weights come from a file."""
     import timm  # here, since its import takes seconds
 
-    bare = name.partition(".")[0]  # a tag names weights, and weights come from a file
+    bare = name.partition(".")[0]
     if not timm.is_model(bare):
         raise _unknown(f"timm/{name}", [f"timm/{n}" for n in timm.list_models()])
+    return bare
+
+
+def _timm(name: str, classes: int, size: int) -> nn.Module:
+    import timm
+
+    bare = _require_timm(name)
     of = timm.models.get_pretrained_cfg(bare)
     options = {"img_size": size} if of is not None and of.fixed_input_size else {}
     return _called(f"timm/{name}", timm.create_model, bare, pretrained=False, num_classes=classes, **options)

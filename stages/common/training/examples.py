@@ -12,7 +12,7 @@ from stages.common.data.views import Normalization, Views
 from stages.common.errors import UserError
 from stages.common.networks import registry
 from stages.common.networks.cards import Card, new_model
-from stages.common.params import Augment
+from stages.common.params import Augment, load
 
 PREPARED = Path("data/prepared")
 MANIFEST = PREPARED / "manifest.json"  # holds a digest of the arrays, so it stands for all of them
@@ -70,6 +70,12 @@ class Data:
             code=registry.digest(architecture),
         )  # fmt: skip
         return registry.fits(new_model(card, self.seed), architecture, len(self.classes), card.seen_size)
+
+
+def require_known_networks() -> None:
+    """Raises `UserError` where any architecture in params.yaml is none, before the first one trains."""
+    for key, network in load().networks().items():
+        registry.require_known(key, network.architecture)
 
 
 def open_data(augment: Augment, seed: int, directory: Path = PREPARED) -> Data:
