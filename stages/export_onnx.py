@@ -12,7 +12,7 @@ from stages.common.compression.onnx_export import (
 )
 from stages.common.data.arrays import open_split
 from stages.common.errors import NotPossible
-from stages.common.files import write_json
+from stages.common.files import METRICS, write_json
 from stages.common.networks.model_files import load_model
 from stages.common.params import read
 from stages.common.training.examples import PREPARED
@@ -31,11 +31,19 @@ def main() -> None:
         export(load_model(TEACHER), FOLDER / "teacher.onnx", photos)
     except NotPossible as error:
         progress.say(f"teacher pretrained: {error}")
-    export(student, FOLDER / "student.onnx", photos)
+    whole, small = FOLDER / "student.onnx", FOLDER / "student_int8.onnx"
     start = int8_start(student.card.architecture)
-    quantize_int8(FOLDER / "student.onnx", FOLDER / "student_int8.onnx", photos, start)
-    for name, file in (("onnx_fp32", "student.onnx"), ("onnx_int8", "student_int8.onnx")):
-        metrics = measured(FOLDER / file, student, validation)
+    for name, file in (("onnx_fp32", whole), ("onnx_int8", small)):
+        try:
+            if file == whole:
+                export(student, whole, photos)
+            else:
+                quantize_int8(whole, small, photos, start)
+        except NotPossible as reason:
+            progress.say(f"{name}: left out: {reason}")
+            write_json(f"metrics/{name}.json", dict.fromkeys(METRICS) | {"reason": str(reason)})
+            continue
+        metrics = measured(file, student, validation)
         write_json(f"metrics/{name}.json", metrics)
         progress.say(
             f"{name}: validation accuracy {metrics['val_accuracy']:.4f}, {metrics['size_kib']:,} KiB"

@@ -16,10 +16,14 @@ def main() -> None:
     parser.add_argument("--rate", required=True)
     folder = Path(f"models/pruned/{parser.parse_args().rate}")
     steps = pd.read_csv(folder / "steps.csv")
-    shutil.copy(folder / f"step_{len(steps) - 1:02}.safetensors", "models/pruned.safetensors")
+    target = Path("models/pruned.safetensors")
+    if len(steps) > 1:
+        shutil.copy(folder / f"step_{len(steps) - 1:02}.safetensors", target)
+    else:
+        target.write_bytes(b"")  # the student cannot be cut
     shutil.copy(folder / "steps.csv", "models/pruned.csv")
-    before = {"val_accuracy_before_finetune": steps["val_accuracy_before_finetune"].iloc[-1].item()}
-    write_json("metrics/pruned.json", last_step(steps) | before)
+    before = steps["val_accuracy_before_finetune"].iloc[-1].item() if len(steps) > 1 else None
+    write_json("metrics/pruned.json", last_step(steps) | {"val_accuracy_before_finetune": before})
 
 
 if __name__ == "__main__":

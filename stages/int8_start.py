@@ -13,7 +13,7 @@ import numpy as np
 from scipy.stats import gmean
 
 from stages.common import errors, machine, progress
-from stages.common.compression.onnx_export import STARTS, export, quantize_int8
+from stages.common.compression.onnx_export import STARTS, convolutions, export, quantize_int8
 from stages.common.compression.onnx_runtime import OnnxModel
 from stages.common.errors import NotPossible
 from stages.common.evidence.latency import VERSIONS, interleaved
@@ -28,20 +28,16 @@ SECONDS = 1.0  # for each batch size
 EQUAL = 1.05  # times the fastest: of these the one with most in int8 is taken
 
 
-def measured(architecture: str, size: int, folder: Path) -> dict[int, float]:
+def measured(architecture: str, size: int, folder: Path) -> dict[str, float]:
     """Milliseconds from each start, the geometric mean over batch sizes. Raises `NotPossible`."""
     normalization = registry.normalization(architecture)
     card = Card(architecture, ["a", "b"], size, *normalization, code=registry.digest(architecture))
     photos = np.random.default_rng(0).integers(0, 256, (max(BATCHES), size, size, 3), dtype=np.uint8)
     export(new_model(card, seed=0), folder / "fp32.onnx", photos)
-    runtimes, contents = {}, set()
-    for start in range(FIRST):
-        file = folder / f"{start}.onnx"
-        quantize_int8(folder / "fp32.onnx", file, photos, start)
-        if file.read_bytes() in contents:  # it has no convolution of that number
-            break
-        contents.add(file.read_bytes())
-        runtimes[start] = OnnxModel(file, threads=1)
+    runtimes = {}
+    for i, start in enumerate(["", *convolutions(folder / "fp32.onnx")[1:FIRST]]):
+        quantize_int8(folder / "fp32.onnx", folder / f"{i}.onnx", photos, start)
+        runtimes[start] = OnnxModel(folder / f"{i}.onnx", threads=1)
     times = []
     for batch in BATCHES:
         calls = [partial(runtime.logits, photos[:batch]) for runtime in runtimes.values()]
@@ -59,10 +55,9 @@ def main() -> None:
             except NotPossible as error:
                 progress.say(f"int8_start: {error}")
                 continue
-        start = min(start for start, ms in times.items() if ms <= EQUAL * min(times.values()))
-        progress.say(f"{architecture}: int8 starts at convolution {start} (from 0)")
-        found |= {architecture: start}
-        found |= {f"{architecture} ms from {start}": ms for start, ms in times.items()}
+        for start, ms in times.items():
+            progress.say(f"{architecture} in int8 from {start or 'its first layer'}: {ms:.2f} ms")
+        found[architecture] = next(start for start, ms in times.items() if ms <= EQUAL * min(times.values()))
     write_json(STARTS, found | {"machine": machine.name(), "versions": VERSIONS})
 
 

@@ -5,7 +5,7 @@ from tempfile import TemporaryDirectory
 
 from torch import nn
 
-from stages.common import errors
+from stages.common import errors, progress
 from stages.common.data.preparing import build
 from stages.common.networks.model_files import save_model
 from stages.common.networks.pretrained import read_weights
@@ -45,6 +45,8 @@ def main() -> None:
     source = Path(params.pretrain.source)
     if source.is_file() and source.suffix.lower() != ".zip":
         model = read_weights(source, params.teacher.pretrained.architecture, seen_size(params))
+        mean, std = model.card.normalization
+        progress.say(f"{source}: taken to expect photos of mean {mean} and standard deviation {std}")
     else:
         with TemporaryDirectory() as folder:
             model = train(source, params, Path(folder))

@@ -35,8 +35,9 @@ def main() -> None:
     except NotPossible as reason:
         progress.say(f"sensitivity: left out: {reason}")
         groups = ()
-    found = scored(model, groups, params.prune.importance, data.split("training"), seed=params.seed)
-    rows = []
+    rows, found = [], {}
+    if groups:
+        found = scored(model, groups, params.prune.importance, data.split("training"), seed=params.seed)
     cuts = [(group, share) for group in groups for share in SHARES]
     for group, share in progress.track(cuts, "sensitivity", len(cuts), "cuts"):
         sizes = {group.name: group.size - int(share * group.size)}

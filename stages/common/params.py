@@ -140,7 +140,7 @@ class Quantize(Section):
 
 
 class Factorize(Fit):
-    budget: int = Field(ge=1)  # trainable parameters of the factorized plain CNN
+    budget: int = Field(ge=1)  # trainable parameters of the factorized CNN
 
 
 class Export(Section):

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from stages.common.compression import onnx_export
-from stages.common.compression.onnx_export import export, quantize_int8
+from stages.common.compression.onnx_export import convolutions, export, quantize_int8
 from stages.common.compression.onnx_runtime import OnnxModel
 from stages.common.data.views import Normalization, Views
 from stages.common.errors import NotPossible, UserError
@@ -16,6 +16,7 @@ from stages.common.networks.cards import Card, new_model
 from tests.narrow import narrow
 
 SIZE = 32
+START = "/model/blocks.1/pointwise"  # where int8 is quick in the student
 CARD = Card("student", ["egg", "rice", "soup"], SIZE, (0.5, 0.4, 0.3), (0.2, 0.3, 0.1))
 HALF = narrow("student", [16, 32, 64, 64, 128, 128, 128, 256], 3)
 PHOTOS = np.random.default_rng(0).integers(0, 256, (5, SIZE, SIZE, 3), dtype=np.uint8)
@@ -75,7 +76,7 @@ def test_a_file_carries_classes_and_size_and_passes_the_checker(tmp_path):
 def test_the_same_network_gives_the_same_bytes(tmp_path):
     for name in "ab":
         export(trained(CARD), tmp_path / f"{name}.onnx", PHOTOS)
-        quantize_int8(tmp_path / f"{name}.onnx", tmp_path / f"{name}8.onnx", PHOTOS, 2)
+        quantize_int8(tmp_path / f"{name}.onnx", tmp_path / f"{name}8.onnx", PHOTOS, START)
     assert (tmp_path / "a.onnx").read_bytes() == (tmp_path / "b.onnx").read_bytes()
     assert (tmp_path / "a8.onnx").read_bytes() == (tmp_path / "b8.onnx").read_bytes()
 
@@ -92,7 +93,7 @@ def test_any_number_of_photos_is_a_matter_of_batches(tmp_path, monkeypatch):
 def test_int8_is_small_and_close(name, tmp_path):
     model = trained(NETWORKS[name])
     export(model, tmp_path / "m.onnx", PHOTOS)
-    quantize_int8(tmp_path / "m.onnx", tmp_path / "m8.onnx", PHOTOS, 2)
+    quantize_int8(tmp_path / "m.onnx", tmp_path / "m8.onnx", PHOTOS, START)
     small, expected = OnnxModel(tmp_path / "m8.onnx"), logits(model)
     error = np.abs(small.logits(PHOTOS) - expected).max()
     assert 0 < error < 0.2 * np.ptp(expected)
@@ -108,7 +109,7 @@ def test_int8_is_small_and_close(name, tmp_path):
 def test_what_makes_int8_slow_stays_float(tmp_path):
     """From the second block on the student has no rounding behind a float pooling, and no image in int8."""
     export(trained(CARD), tmp_path / "m.onnx", PHOTOS)
-    quantize_int8(tmp_path / "m.onnx", tmp_path / "m8.onnx", PHOTOS, 2)
+    quantize_int8(tmp_path / "m.onnx", tmp_path / "m8.onnx", PHOTOS, START)
     nodes = onnx.load(str(tmp_path / "m8.onnx")).graph.node
     maker = {name: node for node in nodes for name in node.output}
     for node in nodes:
@@ -143,7 +144,7 @@ def test_another_projects_network_is_one_line(tmp_path):
 def test_int8_runs_for_every_kind(name, tmp_path):
     model = trained(NETWORKS[name])
     export(model, tmp_path / "m.onnx", PHOTOS)
-    quantize_int8(tmp_path / "m.onnx", tmp_path / "m8.onnx", PHOTOS, 1)
+    quantize_int8(tmp_path / "m.onnx", tmp_path / "m8.onnx", PHOTOS, "")
     small, expected = OnnxModel(tmp_path / "m8.onnx"), logits(model)
     assert np.abs(small.logits(PHOTOS) - expected).max() < 0.5 * np.ptp(expected)
     if "factorized" not in name:  # which has more layers than weights
@@ -153,7 +154,8 @@ def test_int8_runs_for_every_kind(name, tmp_path):
 @pytest.mark.parametrize("start", [0, 1, 3])
 def test_int8_starts_where_it_is_told(start, tmp_path):
     export(trained(NETWORKS["cnn"]), tmp_path / "m.onnx", PHOTOS)
-    quantize_int8(tmp_path / "m.onnx", tmp_path / "m8.onnx", PHOTOS, start)
+    layer = convolutions(tmp_path / "m.onnx")[start] if start else ""
+    quantize_int8(tmp_path / "m.onnx", tmp_path / "m8.onnx", PHOTOS, layer)
     graph = onnx.load(str(tmp_path / "m8.onnx")).graph
     whole = {w.name for w in graph.initializer if w.data_type == onnx.TensorProto.FLOAT}
     floats = [node.input[1] in whole for node in graph.node if node.op_type == "Conv"]

@@ -39,7 +39,9 @@ def chosen(files, tmp_path, monkeypatch, accuracy: dict[tuple[str, str], float],
         return real(path, model, validation) | {"val_accuracy": accuracy.get(key, 0.0)}
 
     monkeypatch.setattr(selection, "measured", measured)
-    return smallest_within(files, floor, PHOTOS, VALIDATION, tmp_path / "work", lambda architecture: 2)
+    return smallest_within(
+        files, floor, PHOTOS, VALIDATION, tmp_path / "work", lambda architecture: "/model/blocks.1/pointwise"
+    )
 
 
 def best(table: pd.DataFrame) -> tuple[str, str]:

@@ -110,7 +110,7 @@ def test_what_is_no_own_network_is_one_line(own, name, said):
 @pytest.mark.parametrize(
     ("name", "size", "said"),
     [
-        ("mine.py:spatial", 32, r"instead of \(1, 7\) logits"),
+        ("mine.py:spatial", 32, r"instead of \(2, 7\) logits"),
         ("mine.py:build", 2, "cannot take photos of 2 pixels"),
     ],
 )

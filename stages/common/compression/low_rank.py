@@ -40,10 +40,23 @@ class _Layer:
         return self.ins * r + self.taps * r * s + s * self.outs
 
 
+@torch.inference_mode()
+def _called(model: nn.Module) -> set[nn.Module]:
+    """The layers that are called as such: of others a network reads the weights, so none may stand for them."""
+    size, called = model.card.seen_size, set()
+    hooks = [m.register_forward_hook(lambda layer, *_: called.add(layer)) for m in model.modules()]
+    model.eval()(torch.zeros(1, 3, size, size, device=next(model.parameters()).device))
+    for hook in hooks:
+        hook.remove()
+    return called
+
+
 def _layers(model: nn.Module) -> dict[str, _Layer]:
     """All layers that may be factorized, in their order."""
-    found = {}
+    found, called = {}, _called(model)
     for name, layer in factors.factorable(model).items():
+        if layer not in called:
+            continue
         weight = layer.weight.detach().cpu().double()
         modes = (1, 0) if factors.modes(layer) == 2 else (0,)
         outs, ins = weight.shape[:2]

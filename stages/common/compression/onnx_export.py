@@ -104,14 +104,16 @@ class _Photos(quantization.CalibrationDataReader):
         return None if batch is None else {INPUT: batch}
 
 
-def quantize_int8(source: Path | str, target: Path | str, photos: np.ndarray, start: int) -> None:
+def quantize_int8(source: Path | str, target: Path | str, photos: np.ndarray, start: str) -> None:
     """Write the float ONNX file `source` with 8-bit weights and activations.
 
     Static quantization in QDQ form: weights per output channel, ranges of activations from `photos`
-    (N, S, S, 3) uint8, which must be training photos. What comes before the convolution of number `start`,
-    from 0, stays float: `int8_start` measures from where whole numbers are the faster ones. The same file and
-    photos give the same bytes. Raises `NotPossible` where the runtime cannot.
+    (N, S, S, 3) uint8, which must be training photos. What comes before the first convolution of the layer
+    `start` stays float, "" is none: `int8_start` measures from where whole numbers are the faster ones. The same
+    file and photos give the same bytes. Raises `NotPossible` where the runtime cannot.
     """
+    if not Path(source).exists():
+        raise NotPossible(f"there is no {source} to quantize")
     try:
         _quantize(source, target, photos, start)
     except UserError:
@@ -121,7 +123,7 @@ def quantize_int8(source: Path | str, target: Path | str, photos: np.ndarray, st
         raise NotPossible(f"{source} cannot be quantized to int8: {reason}") from None
 
 
-def _quantize(source: Path | str, target: Path | str, photos: np.ndarray, start: int) -> None:
+def _quantize(source: Path | str, target: Path | str, photos: np.ndarray, start: str) -> None:
     Path(target).parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         prepared = str(Path(folder) / "prepared.onnx")
@@ -150,16 +152,24 @@ def _quantize(source: Path | str, target: Path | str, photos: np.ndarray, start:
     onnx.save(graph, target)
 
 
-def _first_in_int8(nodes: list[onnx.NodeProto], start: int) -> int:
-    """Position of the first node to quantize: the convolution of number `start`, or where there are not so
-    many the first node."""
-    convolutions = [i for i, node in enumerate(nodes) if node.op_type == "Conv"]
-    return convolutions[start] if 0 < start < len(convolutions) else 0
+def convolutions(path: Path | str) -> list[str]:
+    """The layers of a float file that are convolutions, in their order, as `quantize_int8` takes them."""
+    nodes = onnx.load(str(path), load_external_data=False).graph.node
+    return [node.name.removesuffix("/Conv") for node in nodes if node.op_type == "Conv"]
 
 
-def int8_start(architecture: str) -> int:
-    """Where int8 starts in a network, as the stage `int8_start` found; 0 for one that it did not measure."""
-    return json.loads(STARTS.read_text(encoding="utf-8")).get(architecture, 0)
+def _first_in_int8(nodes: list[onnx.NodeProto], start: str) -> int:
+    """Position of the first node to quantize: that of the layer `start`, or of the low-rank ones in its place;
+    the very first where there is none."""
+    found = (
+        i for i, node in enumerate(nodes) if node.op_type == "Conv" and node.name.startswith(f"{start}/")
+    )
+    return next(found, 0) if start else 0
+
+
+def int8_start(architecture: str) -> str:
+    """The layer where int8 starts in a network, as the stage `int8_start` found; "" where it did not measure."""
+    return json.loads(STARTS.read_text(encoding="utf-8")).get(architecture, "")
 
 
 def measured(path: Path, model: nn.Module, validation: Split) -> dict[str, float]:

@@ -229,12 +229,13 @@ def cut(
     worst channels of all layers, to the same number of parameters. Raises `NotPossible` where nothing of it
     can be cut.
     """
-    groups = cuttable(model)
+    groups = [group for group in cuttable(model) if group.name in unpruned]
     found = scored(model, groups, importance, training, seed=seed)
     sizes = scaled({group.name: unpruned[group.name] for group in groups}, width, round_to)
-    sizes = {group.name: min(group.size, sizes[group.name]) for group in groups}
-    if scope == "global":
+    if scope == "global":  # what a group has less than its share, others may have more
         sizes = global_sizes(groups, found, sizes, Parameters(model, groups), round_to)
+    else:
+        sizes = {group.name: min(group.size, sizes[group.name]) for group in groups}
     return prune(model, groups, kept_channels(found, sizes)).to(training.device)
 
 

@@ -26,7 +26,7 @@ def smallest_within(
     photos: np.ndarray,
     validation: Split,
     folder: Path,
-    starts: Callable[[str], int],
+    starts: Callable[[str], str],
 ) -> pd.DataFrame:
     """Try candidates until the smallest ONNX file whose validation accuracy is at least `floor` is known.
 
@@ -70,7 +70,7 @@ def smallest_within(
     return table.assign(chosen=table.index == best)
 
 
-def _made(path: Path, form: str, folder: Path, photos: np.ndarray, starts: Callable[[str], int]) -> Path:
+def _made(path: Path, form: str, folder: Path, photos: np.ndarray, starts: Callable[[str], str]) -> Path:
     whole, small, model = folder / "fp32.onnx", folder / "int8.onnx", load_model(path)
     if not whole.exists():
         export(model, whole, photos)

@@ -128,9 +128,10 @@ class Catalogue:
 
     @property
     def files(self) -> dict[str, Path]:
-        """The file of every network that there is, by its name."""
-        paths = {name: self.path(name) for name in EVERYTHING}
-        return {name: path for name, path in paths.items() if path.exists()}
+        """The file of every network that could be made, by its name."""
+        cut = [name for name in EVERYTHING if name in NETWORKS or len(self.steps(self._rate(name))) > 1]
+        paths = {name: self.path(name) for name in cut}
+        return {name: path for name, path in paths.items() if path.exists() and path.stat().st_size}
 
     @property
     def answering(self) -> list[str]:

@@ -42,7 +42,8 @@ def write_predictions(name: str, classes: list[str], splits: dict[str, Predictio
 
     Probabilities keep the nine digits that tell any two float32 apart, so the most probable class stays.
     """
-    parts = []
+    none = pd.DataFrame(columns=["split", "file", "label", *(f"p({c})" for c in classes)])
+    parts = [] if splits else [none]
     for split, (files, labels, probabilities) in splits.items():
         rows = pd.DataFrame(probabilities, columns=[f"p({c})" for c in classes])
         rows.insert(0, "label", [classes[label] if label >= 0 else "" for label in labels])

@@ -4,10 +4,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from pickle import UnpicklingError
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
@@ -67,10 +65,10 @@ def _state_dict(path: Path, architecture: str) -> dict[str, torch.Tensor]:
         state = (
             load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
         )
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError, SafetensorError, UnpicklingError):
+    except Exception:  # a file of other content makes unpickling fail in any way
         raise _wrong(path, architecture, "it cannot be read as a file of weights") from None
     while isinstance(state, Mapping):
-        inner = next((state[key] for key in WRAPPERS if isinstance(state.get(key), Mapping)), None)
+        inner = next((state[key] for key in WRAPPERS if _holds_tensors(state.get(key))), None)
         if inner is None:
             break
         state = inner
@@ -79,7 +77,17 @@ def _state_dict(path: Path, architecture: str) -> dict[str, torch.Tensor]:
     others = [str(name) for name, tensor in state.items() if not isinstance(tensor, torch.Tensor)]
     if others:
         raise _wrong(path, architecture, f"{_named(others)} of it hold no tensors")
+    odd = [str(name) for name, t in state.items() if not isinstance(name, str) or t.layout != torch.strided]
+    if odd:
+        raise _wrong(path, architecture, f"{_named(odd)} of it are no named dense tensors")
     return dict(state)
+
+
+def _holds_tensors(value: object) -> bool:
+    """Whether it is a state dict, or wraps one."""
+    if not isinstance(value, Mapping):
+        return False
+    return any(isinstance(v, torch.Tensor) or _holds_tensors(v) for v in value.values())
 
 
 def _renamed(
@@ -91,8 +99,6 @@ def _renamed(
         state = {
             re.sub(r"(denselayer\d+\.(?:norm|relu|conv))\.([12])\.", r"\1\2.", n): t for n, t in state.items()
         }
-    if architecture.startswith("torchvision/"):
-        state = {name: tensor for name, tensor in state.items() if not name.startswith(AUXILIARY)}
     state = {
         name: tensor for name, tensor in state.items() if name != "n_averaged"
     }  # AveragedModel's counter
@@ -101,6 +107,8 @@ def _renamed(
         if len(starts) != 1 or not all("." in name for name in state):
             raise _wrong(path, architecture, f"none of its names is the network's, but {_named(list(state))}")
         state = {name.partition(".")[2]: tensor for name, tensor in state.items()}
+    if architecture.removeprefix("torchvision/") in registry.WITHOUT_AUXILIARY:
+        state = {name: tensor for name, tensor in state.items() if not name.startswith(AUXILIARY)}
     return state
 
 

@@ -6,6 +6,7 @@ timm/<name>                 a classifier of timm
 path/to/file.py:function    your own: the function takes the number of classes and gives an `nn.Module`
 """
 
+import copy
 import hashlib
 import importlib.util
 import sys
@@ -16,6 +17,7 @@ from types import ModuleType
 
 import torch
 from torch import nn
+from torch.nn.utils import parametrize
 
 from stages.common.data.views import Normalization
 from stages.common.errors import UserError
@@ -24,6 +26,7 @@ from stages.common.networks.convolution import quick
 
 # torchvision's, which timm's networks share unless they say otherwise.
 IMAGENET = Normalization((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+HALVES = Normalization((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 OWN = "own_network_"  # how the names of their modules begin
 WITHOUT_AUXILIARY = ("googlenet", "inception_v3")  # their second and third classifiers serve training alone
 
@@ -73,10 +76,14 @@ def is_own(architecture: str) -> bool:
 
 
 def digest(architecture: str) -> str:
-    """What an own network's file holds, as a digest; "" for the others. Raises `UserError` without the file."""
+    """A digest of an own network's file and those beside it, "" for others. Raises `UserError` without it."""
     if not is_own(architecture):
         return ""
-    return hashlib.blake2b(_file(architecture).read_bytes(), digest_size=16).hexdigest()
+    path, sum_ = _file(architecture), hashlib.blake2b(digest_size=16)
+    beside = sorted(path.parent.glob("*.py")) if path.parent != Path() else [path]  # what it may import
+    for file in beside:
+        sum_.update(f"{file.name} {file.stat().st_size} ".encode() + file.read_bytes())
+    return sum_.hexdigest()
 
 
 def normalization(architecture: str) -> Normalization:
@@ -87,25 +94,45 @@ def normalization(architecture: str) -> Normalization:
 
         of = timm.models.get_pretrained_cfg(name)
         return Normalization(tuple(of.mean), tuple(of.std)) if of else IMAGENET
-    return IMAGENET
+    return HALVES if name in WITHOUT_AUXILIARY else IMAGENET  # those two were trained so, and undo ImageNet's
 
 
 def fits(model: nn.Module, architecture: str, classes: int, image_size: int) -> nn.Module:
-    """`model`, once it has answered a photo as a classifier does. Raises `UserError` where it cannot."""
-    training = model.training
-    try:
-        with torch.no_grad():
-            logits = model.eval()(torch.zeros(1, 3, image_size, image_size))
-    except Exception as error:  # of whoever wrote the network
-        reason = (str(error).splitlines() or [""])[0]
-        raise UserError(
-            f"{architecture}: cannot take photos of {image_size} pixels ({type(error).__name__}: {reason}); "
-            "give it larger ones (image_size)"
-        ) from None
-    if not isinstance(logits, torch.Tensor) or logits.shape != (1, classes):
-        found = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
-        raise UserError(f"{architecture}: answers a photo with {found} instead of (1, {classes}) logits")
+    """`model`, once it has answered two photos as a classifier does, while training and not.
+
+    Raises `UserError` where it cannot, or where its tensors are none that a file can hold apart.
+    """
+    _require_plain(model, architecture)
+    training, twin = model.training, copy.deepcopy(model)  # running statistics of `model` stay as they are
+    for mode in (False, True):
+        try:
+            with torch.no_grad(), torch.random.fork_rng():
+                logits = twin.train(mode)(torch.zeros(2, 3, image_size, image_size))
+        except Exception as error:  # of whoever wrote the network
+            reason = (str(error).splitlines() or [""])[0]
+            raise UserError(
+                f"{architecture}: cannot take photos of {image_size} pixels ({type(error).__name__}: {reason}); "
+                "give it larger ones (image_size)"
+            ) from None
+        if not isinstance(logits, torch.Tensor) or logits.shape != (2, classes):
+            found = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+            raise UserError(
+                f"{architecture}: answers two photos with {found} instead of (2, {classes}) logits"
+            )
     return model.train(training)
+
+
+def _require_plain(model: nn.Module, architecture: str) -> None:
+    """Raises `UserError` for tensors that are shared, computed from others, or have no shape yet."""
+    names: dict[int, str] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        if nn.parameter.is_lazy(parameter):
+            raise UserError(f"{architecture}: {name} has no shape yet: give lazy layers their sizes")
+        if (first := names.setdefault(id(parameter), name)) != name:
+            raise UserError(f"{architecture}: {first} and {name} are one tensor: give each layer its own")
+    for name, layer in model.named_modules():
+        if parametrize.is_parametrized(layer):
+            raise UserError(f"{architecture}: the weights of {name} are computed from others: remove that")
 
 
 def classifier_tensors(architecture: str, image_size: int) -> list[str]:
@@ -168,6 +195,8 @@ def _require_timm(name: str) -> str:
     bare = name.partition(".")[0]
     if not timm.is_model(bare):
         raise _unknown(f"timm/{name}", [f"timm/{n}" for n in timm.list_models()])
+    if name != bare and name not in timm.list_pretrained(f"{bare}.*"):
+        raise _unknown(f"timm/{name}", [f"timm/{n}" for n in timm.list_pretrained(f"{bare}.*")])
     return bare
 
 
