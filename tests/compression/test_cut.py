@@ -84,3 +84,14 @@ def test_a_schedule_is_shared_out_whole_and_evenly(epochs, steps):
     parts = shared(epochs, steps)
     assert (sum(parts), len(parts)) == (epochs, steps)
     assert max(parts) - min(parts) <= 1
+
+
+def test_global_cuts_end_at_one_size_however_many_steps():
+    """What a layer lost beyond its share in one step is not taken from the network's size in the next."""
+    model = new_model(CARD, seed=0)
+    whole, at_once = sizes(model), Parameters(model, cuttable(model))(scaled(sizes(model), 0.5))
+    for i, block in enumerate(model.blocks[4:]):  # some layers matter far less than others
+        torch.nn.init.normal_(block.norm.weight, 1, 0.2 * (i + 1), generator=torch.Generator().manual_seed(i))
+    for width in widths(0.8, 0.5)[1:]:
+        model = cut(model, whole, width, examples(4), importance="bn_gamma", scope="global", seed=0)
+    assert 0.98 * at_once < parameters(model) <= at_once

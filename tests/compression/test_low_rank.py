@@ -147,3 +147,11 @@ def test_at_full_ranks_nothing_changes_in_networks_of_every_kind(architecture):
 def test_ranks_that_a_layer_cannot_have_are_refused(model, ranks):
     with pytest.raises(ValueError, match="cannot have the ranks"):
         new_model(replace(CARD, ranks=ranks), 0)
+
+
+def test_a_layer_whose_weight_others_read_stays_whole():
+    model = new_model(replace(CARD, architecture="torchvision/swin_t", image_size=32), 0).eval()
+    ranks = choose_ranks(model, int(0.9 * parameters(model)))
+    assert not any("qkv" in name for name in ranks)
+    with torch.inference_mode():
+        assert factorize(model, ranks).eval()(PHOTOS).shape == (2, 11)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from stages.common.compression import wiring as wiring_module
 from stages.common.compression.pruning import (
     Parameters,
     cuttable,
@@ -19,6 +20,7 @@ from stages.common.compression.pruning import (
 )
 from stages.common.compression.wiring import masked, prune, wiring
 from stages.common.errors import NotPossible, UserError
+from stages.common.networks import registry
 from stages.common.networks.cards import Card, new_model
 from stages.common.networks.costs import macs, parameters
 from stages.common.networks.model_files import load_model, save_model
@@ -352,3 +354,27 @@ def test_every_channel_belongs_to_one_group():
             positions = {(member.layer, member.axis, int(p)) for p in member.positions}
             assert not positions & seen, group.name
             seen |= positions
+
+
+def test_a_wrong_cut_is_seen_even_where_the_answer_is_silent(monkeypatch):
+    """squeezenet ends in a ReLU: two answers of zeros are equal, whatever was cut."""
+    model = trained("torchvision/squeezenet1_1")
+    nn.init.constant_(model.classifier[1].bias, -1e6)
+    monkeypatch.setattr(wiring_module, "_probe", lambda model: model.double())
+    assert wiring(model).groups == ()
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_norms_without_weights_and_frozen_layers_are_cut(frozen, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(
+        "from torch import nn\n"
+        "def build(n):\n"
+        "    net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8, affine=False), nn.ReLU(),\n"
+        "        nn.Conv2d(8, 6, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, n))\n"
+        f"    net[0].requires_grad_({not frozen})\n"
+        "    return net\n"
+    )
+    name = "mine.py:build"
+    groups = cuttable(new_model(replace(CARD, architecture=name, code=registry.digest(name)), 0))
+    assert [(group.name, group.size) for group in groups] == [("0", 8), ("3", 6)]

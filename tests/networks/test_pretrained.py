@@ -35,6 +35,8 @@ FORMS = {
     "torch.compile": lambda s: prefixed(s, "_orig_mod."),
     "Lightning": lambda s: {"state_dict": prefixed(s, "model."), "pytorch-lightning_version": "2.5"},
     "both": lambda s: {"state_dict": prefixed(s, "model._orig_mod.module.")},
+    "averaged beside its settings": lambda s: {"ema": {"decay": 0.99}, "model": s},
+    "averaged not yet": lambda s: {"state_dict": s, "model_ema": {}},
     "AveragedModel": lambda s: prefixed(s, "module.") | {"n_averaged": torch.tensor(3)},
     "half": lambda s: {n: t.half() if t.is_floating_point() else t for n, t in s.items()},
     "bfloat16": lambda s: {n: t.bfloat16() if t.is_floating_point() else t for n, t in s.items()},
@@ -120,6 +122,9 @@ NAN, CONV = torch.full((512,), float("nan")), "layer4.1.conv2.weight"
         (lambda s: {"epoch": 3}, "epoch of it hold no tensors"),
         (lambda s: torch.zeros(3), "no dict of tensors"),
         (lambda s: {}, "no dict of tensors"),
+        (lambda s: {0: torch.zeros(3)}, "0 of it are no named dense tensors"),
+        (lambda s: s | {CONV: torch.eye(3).to_sparse()}, f"{CONV} of it are no named dense tensors"),
+        (lambda s: s | {"aux1.fc.weight": NAN}, "also holds aux1.fc.weight"),
         (lambda s: {"x": Danger()}, "cannot be read"),
     ],
 )
@@ -141,9 +146,10 @@ def test_a_resnet34_is_no_resnet18(tmp_path):
 
 @pytest.mark.parametrize("name", ["w.pth", "w.safetensors"])
 def test_a_text_is_no_weights_file(tmp_path, name):
-    (tmp_path / name).write_text("hello")
-    with pytest.raises(UserError, match="cannot be read"):
-        read_weights(tmp_path / name, "resnet18", 32)
+    for text in ("hello", "README", "state", "."):
+        (tmp_path / name).write_text(text)
+        with pytest.raises(UserError, match="cannot be read"):
+            read_weights(tmp_path / name, "resnet18", 32)
 
 
 def test_a_start_copies_all_but_the_classifier(resnet):

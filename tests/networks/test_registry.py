@@ -68,6 +68,25 @@ def wrong(classes):
 def fails(classes):
     raise RuntimeError("not today")
 
+def shared(classes):
+    layer = nn.Linear(8, 8)
+    return nn.Sequential(nn.Flatten(), nn.Linear(192, 8), layer, nn.ReLU(), layer, nn.Linear(8, classes))
+
+def lazy(classes):
+    return nn.Sequential(nn.Flatten(), nn.LazyLinear(classes))
+
+def computed(classes):
+    linear = nn.utils.parametrizations.weight_norm(nn.Linear(192, classes))
+    return nn.Sequential(nn.Flatten(), linear)
+
+class Auxiliary(nn.Linear):
+    def forward(self, x):
+        y = super().forward(x.flatten(1))
+        return (y, y) if self.training else y
+
+def auxiliary(classes):
+    return Auxiliary(192, classes)
+
 def spatial(classes):
     return nn.Conv2d(3, classes, 3)
 """
@@ -110,6 +129,10 @@ def test_what_is_no_own_network_is_one_line(own, name, said):
 @pytest.mark.parametrize(
     ("name", "size", "said"),
     [
+        ("mine.py:shared", 8, "2.weight and 4.weight are one tensor"),
+        ("mine.py:lazy", 8, "1.weight has no shape yet"),
+        ("mine.py:computed", 8, "the weights of 1 are computed from others"),
+        ("mine.py:auxiliary", 8, "answers two photos with tuple"),
         ("mine.py:spatial", 32, r"instead of \(2, 7\) logits"),
         ("mine.py:build", 2, "cannot take photos of 2 pixels"),
     ],
@@ -179,3 +202,20 @@ def test_a_network_that_computes_as_it_is_built(own):
     after = torch.rand(1)
     torch.manual_seed(3)
     assert torch.equal(torch.rand(1), after)
+
+
+def test_a_tag_that_is_none_is_one_line():
+    with pytest.raises(UserError, match=r"timm/lcnet_050\.wrong: no such network"):
+        registry.build("timm/lcnet_050.wrong", 5, 32)
+
+
+def test_what_an_own_network_may_import_is_vouched_for_too(own):
+    (own / "nets").mkdir()
+    (own / "nets/mine.py").write_text(OWN)
+    before = registry.digest("nets/mine.py:build")
+    (own / "nets/blocks.py").write_text("")
+    assert registry.digest("nets/mine.py:build") != before
+
+
+def test_networks_trained_with_a_transform_of_their_own_expect_halves():
+    assert registry.normalization("torchvision/inception_v3").mean == (0.5, 0.5, 0.5)
