@@ -19,7 +19,7 @@ from stages.common.compression.pruning import (
     widths,
 )
 from stages.common.compression.wiring import masked, prune, wiring
-from stages.common.errors import NotPossible, UserError
+from stages.common.errors import NotPossible
 from stages.common.networks import registry
 from stages.common.networks.cards import Card, new_model
 from stages.common.networks.costs import macs, parameters
@@ -244,10 +244,10 @@ def test_random_channels_follow_the_seed():
     assert not torch.equal(first, other)
 
 
-def test_gammas_are_not_guessed_where_there_are_none():
-    model = trained("torchvision/squeezenet1_1")
-    with pytest.raises(UserError, match="no batch norm scales what may be cut"):
-        scores(model, groups_of("torchvision/squeezenet1_1"), "bn_gamma")
+def test_without_a_batch_norm_the_weights_rank_the_channels():
+    model, groups = trained("torchvision/squeezenet1_1"), groups_of("torchvision/squeezenet1_1")
+    gamma, l1 = (scores(model, groups, importance) for importance in ("bn_gamma", "l1"))
+    assert all(torch.equal(gamma[name], l1[name]) for name in l1)
 
 
 @pytest.mark.parametrize("width", [0.9, 0.5, 0.3])

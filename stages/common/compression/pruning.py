@@ -14,7 +14,7 @@ from torch import nn
 
 from stages.common import progress
 from stages.common.compression.wiring import Group, prune, wiring
-from stages.common.errors import NotPossible, UserError
+from stages.common.errors import NotPossible
 from stages.common.training import losses
 from stages.common.training.examples import Examples
 
@@ -80,19 +80,13 @@ def scores(
               batch norm, or where it has none at the weights that make it
     random    by `seed`, the control
 
-    Where several layers share a group (a residual stream) their scores add up. Raises `UserError` where
-    bn_gamma finds no batch norm at all.
+    Where several layers share a group (a residual stream) their scores add up.
     """
     if importance == "random":
         generator = torch.Generator().manual_seed(seed)
         return {group.name: torch.rand(group.size, generator=generator) for group in groups}
     changes = _taylor(model, groups, batches) if importance == "taylor" else {}
     found = {}
-    if importance == "bn_gamma" and not any(_norms(model, group) for group in groups):
-        raise UserError(
-            f"prune.importance = 'bn_gamma': no batch norm scales what may be cut of {model.card.architecture}; "
-            "take l1, taylor or random"
-        )
     for group in groups:
         found[group.name] = torch.zeros(group.size)
         norms, makers = _norms(model, group), _makers(model, group)
@@ -257,6 +251,9 @@ def scored(
     model: nn.Module, groups: Sequence[Group], importance: str, training: Examples, *, seed: int
 ) -> Scores:
     """`scores` of a network, with training photos for the criterion that wants them."""
+    bare = [group.name for group in groups if not _norms(model, group)] if importance == "bn_gamma" else []
+    if bare:
+        progress.say(f"no batch norm scales {', '.join(bare)}: l1 ranks these channels")
     batches = _batches(training.seen_by(model.card), seed)
     return scores(model, groups, importance, batches=batches, seed=seed)
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from stages.common.errors import UserError
 from stages.common.networks import registry, shapes
 from stages.common.networks.cards import Card, new_model
 
@@ -75,8 +76,14 @@ def wiring(model: nn.Module) -> Wiring:
 
 def report(architecture: str, image_size: int = 64) -> None:
     """Print which layers of a network may be cut, and why the others stay whole."""
-    card = Card(architecture, ["a", "b"], image_size, *registry.IMAGENET, code=registry.digest(architecture))
-    found = wiring(new_model(card, seed=0))
+    try:
+        code = registry.digest(architecture)
+        found = wiring(
+            new_model(Card(architecture, ["a", "b"], image_size, *registry.IMAGENET, code=code), 0)
+        )
+    except UserError as error:
+        print(f"error: {error}")
+        return
     for group in found.groups:
         others = sorted({member.layer for member in group.members} - {group.name})
         print(f"{group.name}: {group.size} channels, with {', '.join(others)}")

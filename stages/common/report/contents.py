@@ -214,7 +214,7 @@ def facts(
     run = json.loads(Path("metrics/run.json").read_text(encoding="utf-8"))
     size = json.loads(Path("data/prepared/manifest.json").read_text(encoding="utf-8"))["image_size"]
     counts = ", ".join(f"{data[split]:,} {split}" for split in ("training", "validation", "test"))
-    threads = f", {run['threads']} threads" if run["threads"] else ""
+    threads = tables.threads(run["threads"])
     table = [
         ["fact", "value"],
         ["photos", f"{source}: {counts}; {data['classes']} classes; {size} × {size} pixels"],
@@ -258,7 +258,7 @@ def about(study: Path) -> str:
     """Of which seeds, revision and machine a study is."""
     of = described(study)
     seeds = ", ".join(map(str, of["seeds"]))
-    threads = f", {of['threads']} threads" if of["threads"] else ""
+    threads = tables.threads(of["threads"])
     return (
         f"Study '{of['name']}': seeds {seeds} of {of['source']}, revision {of['revision']}, "
         f"{of['machine']} ({of['device']}, {of['precision']}{threads})"

@@ -149,6 +149,11 @@ def signed(value: float) -> str:
     return f"{100 * value:+.1f}".replace("-", "−")
 
 
+def threads(count: int) -> str:
+    """How many there were, behind a device; nothing where they round nothing."""
+    return f", {count} thread{'s' if count > 1 else ''}" if count else ""
+
+
 def verdict(word: str) -> str:
     return "does not hold" if word == "does not" else word
 
