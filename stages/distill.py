@@ -4,7 +4,7 @@ import argparse
 
 from stages.common import errors
 from stages.common.params import read
-from stages.common.training.examples import MANIFEST, open_data
+from stages.common.training.examples import MANIFEST, PREPARED, open_data
 from stages.common.training.outputs import train
 from stages.common.training.resuming import Resumable
 from stages.common.training.soft_labels import open_soft_labels, path_of
@@ -16,7 +16,7 @@ def main() -> None:
     teacher = parser.parse_args().teacher
     params = read("seed", "augment", "distill", "student.architecture")
     data = open_data(params.augment, params.seed)
-    answers = open_soft_labels(teacher)
+    answers = open_soft_labels(teacher, PREPARED)
     loss = answers.loss(params.distill.temperature, params.distill.alpha)
     model = data.new_model(params.student.architecture)
     resumable = Resumable("distill", params, [MANIFEST, path_of(teacher)])

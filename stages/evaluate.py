@@ -7,11 +7,11 @@ import torch
 
 from stages.common import errors, machine, progress
 from stages.common.compression.onnx_runtime import OnnxModel
-from stages.common.data.arrays import open_split
+from stages.common.data.arrays import open_split, read_manifest, require_whole
 from stages.common.errors import UserError
 from stages.common.evidence.catalogue import EVERYTHING, Catalogue
-from stages.common.evidence.predictions import SPLITS, Predictions, read_names, write_predictions
-from stages.common.files import write_json
+from stages.common.evidence.predictions import FOLDER, SPLITS, Predictions, read_names, write_predictions
+from stages.common.files import whole, write_json
 from stages.common.networks.model_files import load_model
 from stages.common.params import read
 from stages.common.training.examples import PREPARED, Data, open_data
@@ -50,20 +50,24 @@ def main() -> None:
     paths = catalogue.files
     write_json("metrics/run.json", made_with(list(paths.values())))
     data = open_data(params.augment, params.seed)
+    require_whole(PREPARED, "files.csv", read_manifest(PREPARED))
     photos = read_names(PREPARED / "files.csv").astype({"label": int})
     photos = {s: photos[photos["split"] == s] for s in SPLITS}
     splits = [s for s in SPLITS if len(photos[s])]
     accuracy = {"n": int((photos["test"]["label"] >= 0).sum())}
-    for name, path in progress.track(paths.items(), "evaluate", len(paths), "models"):
-        said = {
-            split: Predictions(photos[split]["file"].to_numpy(), photos[split]["label"].to_numpy(), p)
-            for split, p in probabilities(path, data, splits).items()
-        }
-        write_predictions(name, data.classes, said)
-        if accuracy["n"]:
-            accuracy[name] = float(said["test"].labelled().right.mean())
-    for name in set(EVERYTHING) - set(paths):  # could not be made: no answers, in a file that others expect
-        write_predictions(name, data.classes, {})
+    with whole(FOLDER) as folder:
+        for name, path in progress.track(paths.items(), "evaluate", len(paths), "models"):
+            said = {
+                split: Predictions(photos[split]["file"].to_numpy(), photos[split]["label"].to_numpy(), p)
+                for split, p in probabilities(path, data, splits).items()
+            }
+            write_predictions(folder, name, data.classes, said)
+            if accuracy["n"]:
+                accuracy[name] = float(said["test"].labelled().right.mean())
+        for name in set(EVERYTHING) - set(
+            paths
+        ):  # could not be made: no answers, in a file that others expect
+            write_predictions(folder, name, data.classes, {})
     write_json("metrics/test.json", accuracy)
 
 

@@ -4,7 +4,6 @@ The loss is against the student that was fine-tuned as long and not cut, on the 
 """
 
 import json
-import shutil
 from pathlib import Path
 
 from stages.common import errors
@@ -13,7 +12,7 @@ from stages.common.compression.selection import smallest_within
 from stages.common.data.arrays import open_split
 from stages.common.errors import UserError
 from stages.common.evidence.catalogue import Catalogue, words
-from stages.common.files import METRICS, write_csv, write_json
+from stages.common.files import METRICS, remove, whole, write, write_csv, write_json
 from stages.common.networks.model_files import load_model
 from stages.common.params import read
 from stages.common.training.examples import PREPARED
@@ -52,47 +51,53 @@ def percent(metrics: dict) -> str:
 def main() -> None:
     params = read("seed", "export", "prune.teacher", "prune.reference_rates")
     catalogue = Catalogue(params.prune.teacher, params.prune.reference_rates)
+    with whole(FOLDER) as folder:
+        metrics = choose(catalogue, params.export, params.seed, folder)
+    write_json("metrics/final.json", metrics)
+
+
+def choose(catalogue: Catalogue, export, seed: int, folder: Path) -> dict[str, float]:
+    """Put the smallest file that is good enough into `folder`, with what is to be said of it; its metrics.
+
+    export: the section of the parameters. Raises `UserError` where no file is good enough.
+    """
     validation = open_split(PREPARED, "validation")
-    photos = calibration_photos(params.export.calibration, params.seed)
-    whole, allowed = catalogue.metrics(REFERENCE), params.export.max_drop
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    work = FOLDER / "work"
-    shutil.rmtree(work, ignore_errors=True)  # an earlier run's, which ended in the error below
+    photos = calibration_photos(export.calibration, seed)
+    uncut, allowed, work = catalogue.metrics(REFERENCE), export.max_drop, folder / "work"
     candidates = {name: path for name, path in catalogue.candidates.items() if path.exists()}
-    tried = smallest_within(
-        candidates, whole["val_accuracy"] - allowed / 100, photos, validation, work, int8_start
-    )
+    floor = uncut["val_accuracy"] - allowed / 100
+    tried = smallest_within(candidates, floor, photos, validation, work, int8_start)
     if tried.empty:
         raise UserError("no network can be written as ONNX: the lines above say why")
     if not tried["chosen"].any():
         best = tried.loc[tried["val_accuracy"].idxmax()]
-        lost = 100 * (whole["val_accuracy"] - best["val_accuracy"])
+        lost = 100 * (uncut["val_accuracy"] - best["val_accuracy"])
         raise UserError(
             f"export.max_drop = {allowed:g}: no file loses so little against {words(REFERENCE)}; the best, "
             f"{best['candidate']} in {best['form']}, loses {lost:.1f} points: allow as much"
         )
     chosen = tried[tried["chosen"]].iloc[0]
-    Path(chosen["file"]).rename(FOLDER / "model.onnx")
-    shutil.rmtree(work)
-    write_csv(FOLDER / "candidates.csv", tried.drop(columns="file"))
+    Path(chosen["file"]).rename(folder / "model.onnx")
+    remove(work)
+    write_csv(folder / "candidates.csv", tried.drop(columns="file"))
     model = load_model(candidates[chosen["candidate"]])
     classes = model.card.classes
-    (FOLDER / "classes.json").write_text(json.dumps(classes, indent=2) + "\n", encoding="utf-8")
+    write(folder / "classes.json", json.dumps(classes, indent=2) + "\n")
     metrics = {key: chosen[key].item() for key in METRICS}
     card = CARD.format(
         classes=len(classes),
         size=model.card.image_size,
         accuracy=percent(metrics),
-        whole_accuracy=percent(whole),
+        whole_accuracy=percent(uncut),
         candidate=chosen["candidate"],
         form={"int8": "8-bit whole numbers", "fp32": "float"}[chosen["form"]],
         n=len(validation.labels),
         max_drop=allowed,
         **{key: metrics[key] for key in ("params", "macs", "size_kib", "epochs")},
-        **{f"whole_{key}": whole[key] for key in ("params", "macs", "size_kib", "epochs")},
+        **{f"whole_{key}": uncut[key] for key in ("params", "macs", "size_kib", "epochs")},
     )
-    (FOLDER / "README.md").write_text(card, encoding="utf-8")
-    write_json("metrics/final.json", metrics)
+    write(folder / "README.md", card)
+    return metrics
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from stages.common.compression.onnx_export import (
 )
 from stages.common.data.arrays import open_split
 from stages.common.errors import NotPossible
-from stages.common.files import METRICS, write_json
+from stages.common.files import METRICS, whole, write_json
 from stages.common.networks.model_files import load_model
 from stages.common.params import read
 from stages.common.training.examples import PREPARED
@@ -26,28 +26,28 @@ def main() -> None:
     validation = open_split(PREPARED, "validation")
     student = load_model(Path(f"models/student_distilled_{params.prune.teacher}/model.safetensors"))
     photos = calibration_photos(params.export.calibration, params.seed)
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    try:
-        export(load_model(TEACHER), FOLDER / "teacher.onnx", photos)
-    except NotPossible as error:
-        progress.say(f"teacher pretrained: {error}")
-    whole, small = FOLDER / "student.onnx", FOLDER / "student_int8.onnx"
-    start = int8_start(student.card.architecture)
-    for name, file in (("onnx_fp32", whole), ("onnx_int8", small)):
+    start, metrics = int8_start(student.card.architecture), {}
+    with whole(FOLDER) as folder:
+        folder.mkdir()
         try:
-            if file == whole:
-                export(student, whole, photos)
-            else:
-                quantize_int8(whole, small, photos, start)
-        except NotPossible as reason:
-            progress.say(f"{name}: left out: {reason}")
-            write_json(f"metrics/{name}.json", dict.fromkeys(METRICS) | {"reason": str(reason)})
-            continue
-        metrics = measured(file, student, validation)
-        write_json(f"metrics/{name}.json", metrics)
-        progress.say(
-            f"{name}: validation accuracy {metrics['val_accuracy']:.4f}, {metrics['size_kib']:,} KiB"
-        )
+            export(load_model(TEACHER), folder / "teacher.onnx", photos)
+        except NotPossible as error:
+            progress.say(f"teacher pretrained: {error}")
+        files = {"onnx_fp32": folder / "student.onnx", "onnx_int8": folder / "student_int8.onnx"}
+        for name, file in files.items():
+            try:
+                if name == "onnx_fp32":
+                    export(student, file, photos)
+                else:
+                    quantize_int8(files["onnx_fp32"], file, photos, start)
+            except NotPossible as reason:
+                progress.say(f"{name}: left out: {reason}")
+                metrics[name] = dict.fromkeys(METRICS) | {"reason": str(reason)}
+                continue
+            metrics[name] = of = measured(file, student, validation)
+            progress.say(f"{name}: validation accuracy {of['val_accuracy']:.4f}, {of['size_kib']:,} KiB")
+    for name, of in metrics.items():
+        write_json(f"metrics/{name}.json", of)
 
 
 if __name__ == "__main__":

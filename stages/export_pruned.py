@@ -1,6 +1,5 @@
 """export_pruned: the last step at prune.rate, put at fixed paths."""
 
-import argparse
 import shutil
 from pathlib import Path
 
@@ -9,12 +8,11 @@ import pandas as pd
 from stages.common import errors
 from stages.common.evidence.catalogue import last_step
 from stages.common.files import write_json
+from stages.common.params import read
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rate", required=True)
-    folder = Path(f"models/pruned/{parser.parse_args().rate}")
+    folder = Path(f"models/pruned/{read('prune.rate').prune.rate}")
     steps = pd.read_csv(folder / "steps.csv")
     target = Path("models/pruned.safetensors")
     if len(steps) > 1:

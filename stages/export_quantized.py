@@ -3,7 +3,6 @@
 At 4 bits the CNN takes about the bytes that the student takes unquantized.
 """
 
-import argparse
 import shutil
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pandas as pd
 
 from stages.common import errors
 from stages.common.files import METRICS, write_json
+from stages.common.params import read
 
 STUDENT, CNN, CNN_BITS = Path("models/quantized/student"), Path("models/quantized/cnn"), 4
 
@@ -24,9 +24,7 @@ def export(folder: Path, bits: int, name: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bits", type=int, required=True)
-    export(STUDENT, parser.parse_args().bits, "quantized")
+    export(STUDENT, read("quantize.bits").quantize.bits, "quantized")
     export(CNN, CNN_BITS, "cnn_quantized")
 
 

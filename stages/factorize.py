@@ -8,7 +8,7 @@ from stages.common.errors import NotPossible
 from stages.common.networks.costs import parameters
 from stages.common.networks.model_files import load_to_go_on
 from stages.common.params import read
-from stages.common.training.examples import MANIFEST, open_data
+from stages.common.training.examples import MANIFEST, PREPARED, open_data
 from stages.common.training.outputs import leave_out, train, validated
 from stages.common.training.resuming import Resumable
 from stages.common.training.soft_labels import open_soft_labels, path_of
@@ -20,7 +20,7 @@ def main() -> None:
     params = read("seed", "augment", "distill.temperature", "distill.alpha", "prune.teacher", "factorize")
     schedule, teacher = params.factorize, params.prune.teacher
     data = open_data(params.augment, params.seed)
-    answers = open_soft_labels(teacher)
+    answers = open_soft_labels(teacher, PREPARED)
     whole = load_to_go_on(CNN, "cpu")
     try:
         ranks = choose_ranks(whole, schedule.budget)

@@ -6,6 +6,8 @@ package, so no third-party code is kept in git.
 
 from pathlib import Path
 
+from stages.common import errors
+from stages.common.files import write
 from stages.common.report.page import bundle
 
 PAGE = Path(".dvc/plots/page.html")
@@ -28,8 +30,8 @@ HTML = """<!DOCTYPE html>
 
 
 def main() -> None:
-    PAGE.write_text(HTML.replace("BUNDLE", bundle()), encoding="utf-8")
+    write(PAGE, HTML.replace("BUNDLE", bundle()))
 
 
 if __name__ == "__main__":
-    main()
+    errors.run(main)

@@ -22,12 +22,16 @@ def main() -> None:
         seed=params.seed,
         label="prepare",
         key="data",
+        rejects=Path("data/rejected.csv"),
+        class_folder=params.data.class_folder,
+        labels=params.data.labels and Path(params.data.labels),
     )
     metrics = manifest.counts | {
         "classes": len(manifest.classes),
         "rejected": manifest.rejected,
         "duplicated": manifest.duplicated,
         "dropped": manifest.dropped,
+        "left_out": manifest.left_out,
     }
     write_json("metrics/data.json", metrics)
     print("prepared: " + ", ".join(f"{name} {count:,}" for name, count in metrics.items()))

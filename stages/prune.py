@@ -10,11 +10,11 @@ import pandas as pd
 
 from stages.common import errors, progress
 from stages.common.compression.pruning import cut, cuttable, shared, widths
-from stages.common.errors import NotPossible
-from stages.common.files import write_csv
+from stages.common.errors import NotPossible, UserError
+from stages.common.files import whole, write_csv
 from stages.common.networks.model_files import load_to_go_on, save_model
-from stages.common.params import fit_of, read, require_rate
-from stages.common.training.examples import MANIFEST, open_data
+from stages.common.params import fit_of, given_rate, never_ends, read, require_rate
+from stages.common.training.examples import MANIFEST, PREPARED, open_data
 from stages.common.training.loop import fit
 from stages.common.training.outputs import measured, validated
 from stages.common.training.resuming import Resumable
@@ -23,8 +23,8 @@ from stages.common.training.soft_labels import open_soft_labels, path_of
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rate", required=True)
-    text = parser.parse_args().rate
+    parser.add_argument("--rate", help="by default that of the stage which DVC runs")
+    text = given_rate(parser.parse_args().rate)
     rate = require_rate(text)
     params = read(
         "seed",
@@ -42,20 +42,26 @@ def main() -> None:
         "prune.weight_decay",
     )
     p = params.prune
+    p.rate = rate  # a killed run of another rate is not gone on with
+    if reason := never_ends(rate, p.min_width):
+        raise UserError(f"prune.rate = {text}: {reason}")
     data = open_data(params.augment, params.seed)
     training, validation = data.split("training"), data.split("validation")
-    answers = open_soft_labels(p.teacher)
+    answers = open_soft_labels(p.teacher, PREPARED)
     loss = answers.loss(params.distill.temperature, params.distill.alpha)
     student = Path(f"models/student_distilled_{p.teacher}/model.safetensors")
     model = load_to_go_on(student, data.device)
-    folder, rows, done, steps = Path(f"models/pruned/{text}"), [], 0, widths(rate, p.min_width)
+    rows, done, steps = [], 0, widths(rate, p.min_width)
     try:
         unpruned = {group.name: group.size for group in cuttable(model, listed=True)}
     except NotPossible as reason:
         progress.say(f"x{text}: left out: {reason}")
         steps = steps[:1]
     of_step = [0, *shared(p.epochs, len(steps) - 1)] if steps[1:] else [0]
-    with Resumable("prune", params, [MANIFEST, student, path_of(p.teacher)]) as resumable:
+    with (
+        Resumable("prune", params, [MANIFEST, student, path_of(p.teacher)]) as resumable,
+        whole(Path(f"models/pruned/{text}")) as folder,
+    ):
         for step, (width, epochs) in enumerate(zip(steps, of_step, strict=True)):
             if step:
                 model = cut(
@@ -91,7 +97,7 @@ def main() -> None:
                 f"x{text} step {step}: {row['params']:,} parameters, validation accuracy "
                 f"{before:.4f} cut, {row['val_accuracy']:.4f} after {epochs} epochs"
             )
-    write_csv(folder / "steps.csv", pd.DataFrame(rows))
+        write_csv(folder / "steps.csv", pd.DataFrame(rows))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from stages.common.errors import NotPossible
 from stages.common.networks.cards import new_model
 from stages.common.networks.model_files import load_model, load_to_go_on
 from stages.common.params import fit_of, read
-from stages.common.training.examples import MANIFEST, open_data
+from stages.common.training.examples import MANIFEST, PREPARED, open_data
 from stages.common.training.outputs import leave_out, train, validated
 from stages.common.training.resuming import Resumable
 from stages.common.training.soft_labels import open_soft_labels, path_of
@@ -48,7 +48,7 @@ def main() -> None:
     )
     p = params.prune
     data = open_data(params.augment, params.seed)
-    answers = open_soft_labels(p.teacher)
+    answers = open_soft_labels(p.teacher, PREPARED)
     path = Path(f"models/student_distilled_{p.teacher}/model.safetensors")
     model = load_to_go_on(path, data.device)
     schedule, extra = fit_of(p, p.epochs), {}

@@ -7,11 +7,11 @@ import pandas as pd
 
 from stages.common import errors, progress
 from stages.common.compression.quantization import quantized, start_rounding, stop_rounding
-from stages.common.files import write_csv
+from stages.common.files import whole, write_csv
 from stages.common.networks.codes import BITS, FLOAT
 from stages.common.networks.model_files import load_model, load_to_go_on, save_model
 from stages.common.params import read
-from stages.common.training.examples import MANIFEST, open_data
+from stages.common.training.examples import MANIFEST, PREPARED, open_data
 from stages.common.training.loop import fit
 from stages.common.training.outputs import measured
 from stages.common.training.resuming import Resumable
@@ -28,10 +28,10 @@ def main() -> None:
     schedule, teacher = params.quantize.fit, params.prune.teacher
     data = open_data(params.augment, params.seed)
     training, validation = data.split("training"), data.split("validation")
-    answers = open_soft_labels(teacher)
+    answers = open_soft_labels(teacher, PREPARED)
     loss = answers.loss(params.distill.temperature, params.distill.alpha)
     source = Path(f"models/{'cnn' if network == 'cnn' else f'student_distilled_{teacher}'}/model.safetensors")
-    folder, rows = Path(f"models/quantized/{network}"), []
+    rows = []
 
     def record(series: str, bits: int, path: Path) -> None:
         # What is measured is the file.
@@ -40,7 +40,10 @@ def main() -> None:
         progress.say(f"{series}, {bits} bits: {metrics['size_kib']:,} KiB, {metrics['val_accuracy']:.4f}")
 
     record(network, FLOAT, source)
-    with Resumable("quantize", params, [MANIFEST, source, path_of(teacher)]) as resumable:
+    with (
+        Resumable("quantize", params, [MANIFEST, source, path_of(teacher)]) as resumable,
+        whole(Path(f"models/quantized/{network}")) as folder,
+    ):
         for bits in BITS:
             path = folder / f"bits_{bits}.safetensors"
             save_model(quantized(load_model(source), bits), path)
@@ -63,7 +66,7 @@ def main() -> None:
             stop_rounding(model, bits)
             save_model(model, path)
             record(f"{network} fine-tuned", bits, path)
-    write_csv(folder / "levels.csv", pd.DataFrame(rows))
+        write_csv(folder / "levels.csv", pd.DataFrame(rows))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,9 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image
 
+from stages.common import errors
 from stages.common.data.layouts import FOOD11
+from stages.common.files import write
 from stages.common.report import charts, contents, tables
 
 README, STUDY = Path("README.md"), Path("studies/sample")
@@ -66,9 +68,9 @@ def sample() -> None:
 
 
 def main() -> None:
-    README.write_text(filled(README.read_text(encoding="utf-8")), encoding="utf-8")
+    write(README, filled(README.read_text(encoding="utf-8")))
     sample()
 
 
 if __name__ == "__main__":
-    main()
+    errors.run(main)

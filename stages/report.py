@@ -8,7 +8,7 @@ import pandas as pd
 
 from stages.common import errors
 from stages.common.evidence.catalogue import Catalogue
-from stages.common.evidence.predictions import NAMES, Predictions, class_names, read_predictions
+from stages.common.evidence.predictions import Predictions, class_names, read_predictions
 from stages.common.files import write_csv
 from stages.common.params import read
 from stages.common.progress import say
@@ -35,7 +35,7 @@ def main() -> None:
     flips = contents.flipped(answers, catalogue, classes)
     wrong = contents.always_wrong(answers, catalogue, classes)
     for path, rows in (("data/flips.csv", flips[1]), ("data/always_wrong.csv", wrong)):
-        rows.to_csv(path, index=False, lineterminator="\n", errors=NAMES)
+        write_csv(path, rows, None)
     networks = pd.read_csv(PLOTS / "tradeoff.csv")
     n = json.loads(Path("metrics/data.json").read_text(encoding="utf-8"))["validation"]
     charts.pruning_chart(PLOTS / "pruning.png", pd.read_csv(PLOTS / "pruning.csv"), n)

@@ -1,7 +1,14 @@
-"""What a user got wrong, and what cannot be done, said in one line."""
+"""How a stage ends: done, or stopped with one line that says why."""
 
+import os
+import signal
 import sys
+import threading
+import time
 from collections.abc import Callable
+from pathlib import Path
+
+WATCH_EVERY = 0.5  # seconds
 
 
 class UserError(Exception):
@@ -16,9 +23,94 @@ class NotPossible(UserError):
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a stage's `main`; a `UserError` ends it with one line on stderr and exit code 1."""
+    """Run a stage's `main`. What a user can mend ends it with one line on stderr and exit code 1.
+
+    A stage that DVC started stops when that DVC is gone, which would leave it writing beside the next run.
+    """
     try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        _stop_with(_ancestors() if "DVC_STAGE" in os.environ else None)
         main()
+        if sys.stdout:  # None where whoever started this has closed it
+            sys.stdout.flush()
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        _end(f"error: {error}", 1)
+    except KeyboardInterrupt:
+        _end("stopped; the same command goes on from here", 130)
+    except BrokenPipeError:  # whoever read the output has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _end(f"error: {where}{error.strerror or error}", 1)
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        _end("error: out of memory; close other programs, or lower batch_size or data.image_size", 1)
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether an exception says that memory ran out: Python's, torch's or onnxruntime's."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in text or "allocate memory" in text
+
+
+def require_dvc() -> None:
+    """Ends this process where the DVC that started it is gone; called before an output is put in its place."""
+    if _started_by is not None and _ancestors() != _started_by:
+        _gone()
+
+
+def in_worker() -> None:
+    """What a process does first that a stage starts to work for it: it ends with the stage, and quietly."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the stage has the say
+    _stop_with((os.getppid(),), lambda: (os.getppid(),), lambda: os._exit(1))
+
+
+_started_by: tuple[int, ...] | None = None  # the processes that this one depends on
+
+
+def _stop_with(
+    ancestors: tuple[int, ...] | None,
+    now: Callable[[], tuple[int, ...]] | None = None,
+    stop: Callable[[], None] | None = None,
+) -> None:
+    """End this process when it has other ancestors than these."""
+    global _started_by
+    _started_by = ancestors
+    if ancestors is None:
+        return
+    now, stop = now or _ancestors, stop or _gone
+
+    def watch() -> None:
+        while now() == ancestors:
+            time.sleep(WATCH_EVERY)
+        stop()
+
+    threading.Thread(target=watch, daemon=True, name="watch").start()
+
+
+def _ancestors() -> tuple[int, ...]:
+    """This process's parent; and its parent's, where a shell stands between this stage and DVC."""
+    parent = os.getppid()
+    try:
+        name = Path(f"/proc/{parent}/comm").read_text().strip()
+        status = Path(f"/proc/{parent}/stat").read_text()
+    except OSError:  # it is gone just now, or this is not Linux
+        return (parent,)
+    shell = name in ("sh", "bash", "dash", "ash", "zsh")
+    return (parent, int(status.rpartition(")")[2].split()[1])) if shell else (parent,)
+
+
+def _gone() -> None:
+    print(
+        "error: dvc was stopped, so this stage stops too; run `dvc repro` to go on from here",
+        file=sys.stderr,
+        flush=True,
+    )
+    os._exit(1)
+
+
+def _end(line: str, code: int) -> None:
+    print(" ".join(line.split()), file=sys.stderr)
+    sys.exit(code)

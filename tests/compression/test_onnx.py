@@ -131,6 +131,21 @@ def test_what_is_no_network_is_one_line(content, tmp_path):
     assert "\n" not in str(caught.value)
 
 
+def test_a_flipped_bit_anywhere_is_one_line(tmp_path):
+    path = tmp_path / "m.onnx"
+    export(new_model(CARD, seed=0).eval(), path, PHOTOS)
+    whole = path.read_bytes()
+    onnx.checker.check_model(onnx.load(path), full_check=True)  # with the digest at its end
+    for at in np.linspace(0, len(whole) - 1, 50).astype(int):
+        data = bytearray(whole)
+        data[at] ^= 1 << (at % 7)
+        path.write_bytes(data)
+        with pytest.raises(UserError) as caught:
+            OnnxModel(path)
+        assert str(path) in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
 def test_another_projects_network_is_one_line(tmp_path):
     export(trained(CARD), tmp_path / "m.onnx", PHOTOS)
     graph = onnx.load(str(tmp_path / "m.onnx"))

@@ -16,7 +16,8 @@ from stages import prepare
 from stages.common.data import preparing
 from stages.common.data.arrays import SPLITS, Manifest, open_split
 from stages.common.data.copies import Copy, find, settle
-from stages.common.data.layouts import Listing, Source, hold_out
+from stages.common.data.layouts import Listing
+from stages.common.data.sources import Source
 from stages.common.errors import UserError
 
 CLASSES = ("bread", "rice", "soup")
@@ -256,99 +257,6 @@ def test_what_is_used_of_each_kind_of_copy():
     ]
 
 
-# -- hold_out: copies stay together --
-
-
-def held_out(sizes: dict[int, list[int]], fraction: float, seed: int, order: int = 0):
-    """After `hold_out`: training photos, of which `sizes[class]` lists how many copies each has."""
-    photos, copies = [], {}
-    for label, numbers in sizes.items():
-        for photo, number in enumerate(numbers):
-            # Names of copies are far apart, and the first is not the first listed.
-            names = [f"{(copy * 7 + 3) % 10}/{label}-{photo}" for copy in range(number)]
-            photos += [(name, label) for name in names]
-            copies |= {name: min(names) for name in names if number > 1}
-    random.Random(order).shuffle(photos)
-    listing = Listing(list(CLASSES), {"training": photos, "validation": [], "test": []}, [])
-    return hold_out(listing, copies, fraction, seed)
-
-
-def photos_in(listing: Listing, split: str) -> Counter:
-    """How many copies of each photo, (class, number), a split has."""
-    return Counter((label, name.split("-")[1]) for name, label in listing.splits[split])
-
-
-MANY = {0: [1] * 40 + [2] * 10 + [5] * 3, 1: [3] * 12, 2: [1, 4]}
-
-
-@pytest.mark.parametrize("fraction", [0.05, 0.2, 0.5, 0.9])
-@pytest.mark.parametrize("seed", range(6))
-def test_copies_are_held_out_together(seed, fraction):
-    held = held_out(MANY, fraction, seed)
-    training, validation = photos_in(held, "training"), photos_in(held, "validation")
-    assert not training.keys() & validation.keys()
-    both = training + validation
-    assert sorted(both.values()) == sorted(number for numbers in MANY.values() for number in numbers)
-
-
-@pytest.mark.parametrize("fraction", [0.05, 0.2, 0.5, 0.9])
-@pytest.mark.parametrize("seed", range(6))
-def test_the_photos_held_out_are_as_many_as_wanted(seed, fraction):
-    """Exactly where there are single photos to make up the number, else within half a group."""
-    held = Counter(label for _, label in held_out(MANY, fraction, seed).splits["validation"])
-    assert held[0] == round(fraction * 75)
-    assert abs(held[1] - max(1, round(fraction * 36))) <= (1 if fraction > 0.05 else 2)
-    assert held[2] in (1, 4)
-
-
-@pytest.mark.parametrize(
-    ("numbers", "fraction", "expected"),
-    [
-        ([1], 0.5, {0}),
-        ([4], 0.5, {0}),  # all are copies of one photo
-        ([4, 4], 0.1, {4}),
-        ([4, 4], 1.0, {4}),
-        ([1, 5], 0.1, {1}),
-        ([5, 5, 2], 0.1, {2}),  # 1 is wanted
-        ([3, 3, 3], 0.5, {3}),  # 4 are wanted
-        ([4, 4, 4], 0.5, {4, 8}),  # 6 are wanted
-        ([3, 3, 4], 0.5, {4, 6}),  # 5 are wanted
-    ],
-)
-def test_whole_groups_on_either_side(numbers, fraction, expected):
-    for seed in range(8):
-        held = held_out({0: numbers, 1: [1, 1]}, fraction, seed)
-        assert Counter(label for _, label in held.splits["validation"])[0] in expected
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_turns_are_of_the_seed_and_the_first_name(seed):
-    """Neither the order of files nor copies beside a photo, later in name, move it to the other side."""
-    first, again = (held_out(MANY, 0.2, seed, order) for order in (1, 2))
-    assert first == again
-    assert held_out(MANY, 0.2, seed + 10).splits["validation"] != first.splits["validation"]
-    photos = {"training": [(f"{n}.jpg", 0) for n in range(100, 200)], "validation": [], "test": []}
-    single = hold_out(Listing(list(CLASSES), photos, []), {}, 0.2, seed)
-    name, _ = single.splits["validation"][0]
-    photos["training"].append((f"z{name}", 0))
-    double = hold_out(Listing(list(CLASSES), photos, []), {name: name, f"z{name}": name}, 0.2, seed)
-    assert {name, f"z{name}"} <= {name for name, _ in double.splits["validation"]}
-    kept = {name for name, _ in single.splits["training"]}
-    assert kept <= {name for name, _ in double.splits["training"]}
-
-
-def test_copies_of_two_classes_are_not_held_out():
-    for seed in range(10):
-        photos = [(f"{label}-{number}", label) for label in (0, 1) for number in range(4)]
-        copies = {f"{label}-{number}": f"0-{number}" for label in (0, 1) for number in (0, 1)}
-        listing = Listing(list(CLASSES), {"training": photos, "validation": [], "test": []}, [])
-        held = hold_out(listing, copies, 0.5, seed)
-        assert Counter(label for _, label in held.splits["validation"]) == {0: 1, 1: 1}
-        assert not {name for name, _ in held.splits["validation"]} & copies.keys()
-        settled, _ = settle(held, copies)
-        assert Counter(label for _, label in settled.splits["training"]) == {0: 1, 1: 1}
-
-
 # -- build: what becomes of photos --
 
 
@@ -384,9 +292,8 @@ def copy(source: Path, name: str, *others: str) -> None:
 
 def build(source: Path, directory: str = "out", **changes) -> Manifest:
     settings = {"image_size": 8, "val_fraction": 0.25, "max_rejected": 0, "seed": 1}
-    return preparing.build(
-        source, Path(directory), **settings | {"label": "prepare", "key": "data"} | changes
-    )
+    settings |= {"label": "prepare", "key": "data", "rejects": Path("rejects.csv")}
+    return preparing.build(source, Path(directory), **settings | changes)
 
 
 def table(name: str, directory: str = "out") -> list[tuple[str, ...]]:
@@ -401,7 +308,9 @@ def test_a_photo_of_three_splits_is_for_training_alone(source, kind):
     copy(source, "validation/soup/1.bmp", "test/soup/x.bmp", "validation/soup/x.bmp")
     after = build(source if kind == "folder" else as_zip(source))
     assert (after.rejected, after.duplicated, after.dropped) == (0, 0, 4)
-    assert (after.counts, after.digest) == (before.counts, before.digest)
+    assert after.counts == before.counts
+    differ = {name for name, digest in after.digests.items() if digest != before.digests[name]}
+    assert differ == {"duplicates.csv"}
     assert table("files.csv") == table("files.csv", "before")
     assert table("duplicates.csv") == [
         ("validation/rice/x.bmp", "training/rice/1.bmp", "no"),
@@ -512,11 +421,13 @@ def test_validation_photos_that_training_has_all_are_an_error(source):
     with pytest.raises(UserError) as caught:
         build(source)
     told = str(caught.value)
-    assert told.startswith(f"{source}: every validation photo was rejected")
-    assert str(Path("out/duplicates.csv")) in told
+    assert told.startswith(f"{source}: every validation photo was rejected, or left out")
+    assert "rejects.csv" in told
     assert "\n" not in told
-    assert len(table("duplicates.csv")) == 6
-    assert not Path("out/manifest.json").exists()
+    listed = table("rejects.csv", ".")
+    assert len(listed) == 6
+    assert listed[0] == ("validation/bread/0.bmp", "same bytes as training/bread/v0.bmp")
+    assert not Path("out").exists()
 
 
 def test_validation_photos_that_cannot_be_read_are_an_error(source):
@@ -543,13 +454,21 @@ def test_a_class_that_shares_all_its_photos_with_another_is_an_error(source):
     with pytest.raises(UserError) as caught:
         build(source, max_rejected=8)
     assert "every training photo of class 'rice' was rejected" in str(caught.value)
+    assert {file.split("/")[1] for file, _ in table("rejects.csv", ".")} == {"rice", "soup"}
 
 
 def test_the_metrics_tell_all_counts(source, monkeypatch, capsys):
     copy(source, "training/rice/1.bmp", "training/rice/x.bmp", "test/rice/x.bmp")
     copy(source, "training/rice/2.bmp", "training/soup/x.bmp")
     write(source, {"validation/rice/x.bmp": b"text"})
-    data = SimpleNamespace(source=str(source), image_size=8, val_fraction=0.2, max_rejected=3)
+    data = SimpleNamespace(
+        source=str(source),
+        class_folder="top",
+        labels=None,
+        image_size=8,
+        val_fraction=0.2,
+        max_rejected=3,
+    )
     monkeypatch.setattr(prepare, "read", lambda *_: SimpleNamespace(seed=0, data=data))
     prepare.main()
     assert json.loads(Path("metrics/data.json").read_text()) == {
@@ -560,5 +479,6 @@ def test_the_metrics_tell_all_counts(source, monkeypatch, capsys):
         "rejected": 3,
         "duplicated": 1,
         "dropped": 1,
+        "left_out": 0,
     }
     assert "training 12, validation 6, test 6, classes 3, rejected 3" in capsys.readouterr().out

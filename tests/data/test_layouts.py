@@ -1,75 +1,26 @@
 """Folders, zips and photos as people have them: what is read, in which order, and what is said if not."""
 
-import io
+import math
 import random
-import subprocess
-import sys
-import zipfile
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
-import numpy as np
 import pytest
-from PIL import Image, ImageDraw
 
-from stages.common.data import decoding
 from stages.common.data.arrays import SPLITS
-from stages.common.data.decoding import decode
-from stages.common.data.layouts import FOOD11, Listing, Source, hold_out, scan
-from stages.common.errors import UserError
-from tests.graph import ROOT
+from stages.common.data.layouts import FOOD11, FOOD11_TRAINING, Listing, scan, told
+from stages.common.data.sources import Source
+from tests.data.making import BOTH, classed, labels, lay_out, refused, scanned, under
 
 FLAT = [f"{cls}_{number}.jpg" for cls in range(11) for number in range(2)]
+NUMBERS = [str(number) for number in range(11)]
 KAGGLE = [name.replace("/", "-") for name in FOOD11]
-
-
-def encoded(image: Image.Image, form: str = "PNG", **options) -> bytes:
-    file = io.BytesIO()
-    image.save(file, form, **options)
-    return file.getvalue()
-
-
-def photo(width: int = 300, height: int = 200) -> Image.Image:
-    """Smooth shades and some edges, as photos have them."""
-    x, y = np.meshgrid(np.linspace(0, 1, width), np.linspace(0, 1, height))
-    pixels = np.stack([127 + 120 * np.sin(9 * x + 4 * y), 255 * x * y, 255 * (1 - y) * x], axis=-1)
-    image = Image.fromarray(pixels.astype(np.uint8))
-    ImageDraw.Draw(image).ellipse((width // 5, height // 4, width // 2, height // 1.2), fill=(200, 60, 20))
-    return image
-
-
-def lay_out(root: Path, names: list[str], as_zip: bool = False) -> Path:
-    """A source of files at `names` (a name ending in "/" is an empty folder): a folder, or a zip of one."""
-    if as_zip:
-        with zipfile.ZipFile(root / "photos.zip", "w") as archive:
-            for name in names:
-                archive.writestr(name, "")
-        return root / "photos.zip"
-    for name in names:
-        path = root / "photos" / name
-        (path if name.endswith("/") else path.parent).mkdir(parents=True, exist_ok=True)
-        if not name.endswith("/"):
-            path.touch()
-    return root / "photos"
-
-
-def scanned(root: Path, names: list[str], as_zip: bool = False) -> Listing:
-    with Source(lay_out(root, names, as_zip)) as source:
-        return scan(source)
-
-
-def under(folder: str, names: list[str]) -> list[str]:
-    return [f"{folder}/{name}" for name in names]
-
-
-def labels(listing: Listing, split: str) -> list[int]:
-    return sorted(label for _, label in listing.splits[split])
 
 
 LAYOUTS = {  # name -> (files, classes, labels of training, validation and test)
     "food11": (
         under("training", FLAT) + under("validation", FLAT[::2]) + under("evaluation", FLAT[::2]),
-        list(FOOD11),
+        NUMBERS,
         (sorted([*range(11)] * 2), [*range(11)], [*range(11)]),
     ),
     "food11, course copy": (
@@ -77,11 +28,11 @@ LAYOUTS = {  # name -> (files, classes, labels of training, validation and test)
         + under("food-11/validation", FLAT[::2])
         # unlabelled
         + under("food-11/testing", ["0001.jpg", "0002.jpg"]),
-        list(FOOD11),
+        NUMBERS,
         (sorted([*range(11)] * 2), [*range(11)], [-1, -1]),
     ),
-    "food11 without splits": (FLAT, list(FOOD11), (sorted([*range(11)] * 2), [], [])),
-    "flat below a root folder": (under("my photos", FLAT), list(FOOD11), (sorted([*range(11)] * 2), [], [])),
+    "food11 without splits": (FLAT, NUMBERS, (sorted([*range(11)] * 2), [], [])),
+    "flat below a root folder": (under("my photos", FLAT), NUMBERS, (sorted([*range(11)] * 2), [], [])),
     "fewer flat classes": (["0_a.jpg", "2_b.png", "10_c.webp"], ["0", "2", "10"], ([0, 1, 2], [], [])),
     "kaggle": (
         [f"{split}/{cls}/0.jpg" for split in ("training", "validation", "evaluation") for cls in KAGGLE],
@@ -111,7 +62,7 @@ LAYOUTS = {  # name -> (files, classes, labels of training, validation and test)
 }
 
 
-@pytest.mark.parametrize("as_zip", [False, True], ids=["folder", "zip"])
+@BOTH
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_layouts(tmp_path, layout, as_zip):
     names, classes, expected = LAYOUTS[layout]
@@ -127,7 +78,7 @@ def test_labels_are_positions_among_the_classes(tmp_path):
     listing = scanned(tmp_path, under("training", FLAT))
     assert dict(listing.splits["training"])["training/10_0.jpg"] == 10
     assert dict(listing.splits["training"])["training/2_1.jpg"] == 2
-    assert listing.classes[10] == "Vegetable-Fruit"
+    assert listing.classes[10] == "10"
 
 
 @pytest.mark.parametrize(
@@ -156,28 +107,6 @@ def test_digits_in_folder_names_are_no_class(tmp_path, root):
     assert labels(listing, "training") == [0, 1]
 
 
-@pytest.mark.parametrize("as_zip", [False, True], ids=["folder", "zip"])
-def test_only_visible_photos_are_read(tmp_path, as_zip):
-    names = ["train/0_1.JPG", "train/1_1.tiff"]
-    others = ["train/.0_2.jpg", ".git/0_1.jpg", "__MACOSX/train/._0_1.jpg", "train/notes.txt", "train/0_3"]
-    with Source(lay_out(tmp_path, names + others, as_zip)) as source:
-        assert source.names() == names
-        assert source.folders() == ["train"]
-        assert scan(source).rejected == []
-
-
-def test_zip_with_backslashes(tmp_path):
-    assert scanned(tmp_path, ["train\\a\\1.jpg", "train\\b\\1.jpg"], as_zip=True).classes == ["a", "b"]
-
-
-def test_linked_folders_are_followed(tmp_path):
-    (tmp_path / "link").mkdir()
-    (tmp_path / "link/a").symlink_to(lay_out(tmp_path, ["1.jpg"]))
-    (tmp_path / "link/b").symlink_to(tmp_path / "photos")
-    with Source(tmp_path / "link") as source:
-        assert source.names() == ["a/1.jpg", "b/1.jpg"]
-
-
 @pytest.mark.parametrize(
     ("extra", "reason"),
     [
@@ -185,7 +114,6 @@ def test_linked_folders_are_followed(tmp_path):
         ("validation/cover.jpg", "no class"),
         ("training/old/0_1.jpg", "no class"),
         ("training/IMG3_1.jpg", "no class"),
-        ("0_1.jpg", "in none of the split folders"),
     ],
 )
 def test_misplaced_photos_are_listed_with_a_reason(tmp_path, extra, reason):
@@ -194,7 +122,7 @@ def test_misplaced_photos_are_listed_with_a_reason(tmp_path, extra, reason):
     [(name, told)] = listing.rejected
     assert name == extra
     assert reason in told
-    assert listing.classes == list(FOOD11)
+    assert listing.classes == NUMBERS
     assert sorted(name for split in listing.splits.values() for name, _ in split) == sorted(names)
 
 
@@ -203,7 +131,7 @@ def test_photo_beside_class_folders_is_misplaced(tmp_path):
     assert [name for name, _ in listing.rejected] == ["cover.jpg"]
 
 
-@pytest.mark.parametrize("as_zip", [False, True], ids=["folder", "zip"])
+@BOTH
 @pytest.mark.parametrize(
     ("names", "told"),
     [
@@ -222,241 +150,358 @@ def test_photo_beside_class_folders_is_misplaced(tmp_path):
 )
 def test_unusable_sources_are_told_in_one_line(tmp_path, names, told, as_zip):
     path = lay_out(tmp_path, names, as_zip)
-    with pytest.raises(UserError) as caught, Source(path) as source:
-        scan(source)
-    assert told in str(caught.value)
-    assert str(path) in str(caught.value)
-    assert "\n" not in str(caught.value)
+    line = refused(lambda: scan(Source(path)))
+    assert line.startswith(f"{path}: ")
+    assert told in line
+
+
+# -- splits --
+
+
+def split_counts(listing: Listing) -> tuple[int, ...]:
+    return tuple(len(listing.splits[split]) for split in SPLITS)
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("train", "val", "test"),
+        ("training_set", "validation_set", "test_set"),
+        ("train_images", "valid_images", "test_images"),
+        ("train2017", "val2017", "test2017"),
+        ("Train Set", "Dev Set", "Test Set"),
+        ("training", "validation", "evaluation"),
+        ("seg_train/seg_train", "seg_val", "seg_test/seg_test"),
+    ],
+)
+@pytest.mark.parametrize("root", ["", "archive/data v2/"])
+def test_splits_have_many_names(tmp_path, names, root, as_zip):
+    train, val, test = (root + name for name in names)
+    files = [f"{train}/{cls}/{n}.jpg" for cls in "ab" for n in "123"]
+    files += [f"{val}/a/1.jpg", f"{val}/b/1.jpg", f"{test}/b/1.jpg", f"{root}pred/x.jpg"]
+    listing = scanned(tmp_path, files, as_zip)
+    assert listing.classes == ["a", "b"]
+    assert split_counts(listing) == (6, 2, 1)
+    assert [name for name, _ in listing.left_out] == [f"{root}pred/x.jpg"]
+    assert f"below the splits '{names[0].split('/')[0]}', '{names[1]}', '" in listing.layout
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("names", "counts"),
     [
-        ("missing", None, "does not exist"),
-        ("photos.tar", b"not a zip", "neither a folder nor a zip"),
-        ("photos.zip", b"PK\x03\x04 cut off", "broken zip"),
-        ("photos.zip", b"", "broken zip"),
+        (["train/a/1.jpg", "train/b/1.jpg"], (2, 0, 0)),
+        (["train/a/1.jpg", "train/b/1.jpg", "val/"], (2, 0, 0)),
+        (["train/a/1.jpg", "train/b/1.jpg", "val/a/"], (2, 0, 0)),
+        (["train/a/1.jpg", "train/b/1.jpg", "test/1.jpg", "test/2.jpg"], (2, 0, 2)),
+        (["train/a/1.jpg", "train/b/1.jpg", "meta/test/notes.txt", "meta/val/"], (2, 0, 0)),
+        (["train/valid/1.jpg", "train/void/1.jpg", "val/valid/1.jpg"], (2, 1, 0)),
+        (["train/test/1.jpg", "train/void/1.jpg", "test/test/1.jpg"], (2, 0, 1)),
+        (["train/train/1.jpg", "train/bus/1.jpg", "test/train/1.jpg"], (2, 0, 1)),
     ],
 )
-def test_unreadable_sources_are_told_in_one_line(tmp_path, name, content, told):
-    path = tmp_path / name
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(UserError) as caught:
-        Source(path)
-    assert told in str(caught.value)
-    assert str(path) in str(caught.value)
-    assert "\n" not in str(caught.value)
+def test_a_split_may_be_empty_absent_or_hold_a_class_of_its_name(tmp_path, names, counts):
+    listing = scanned(tmp_path, names)
+    assert split_counts(listing) == counts
+    for photos in classed(listing).values():
+        assert photos == {name: name.split("/")[1] if name.count("/") == 2 else None for name in photos}
+    assert listing.rejected == listing.left_out == []
 
 
-@pytest.mark.parametrize("as_zip", [False, True], ids=["folder", "zip"])
-def test_reading_from_several_threads(tmp_path, as_zip):
-    contents = {f"{number}.jpg": bytes([number]) * 5000 for number in range(200)}
-    path = tmp_path / "p.zip" if as_zip else tmp_path
-    if as_zip:
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, content in contents.items():
-                archive.writestr(name, content)
-    else:
-        for name, content in contents.items():
-            (path / name).write_bytes(content)
-    with Source(path) as source, ThreadPoolExecutor(8) as pool:
-        assert dict(zip(source.names(), pool.map(source.read, source.names()), strict=True)) == contents
+def test_what_is_known_of_some_test_photos_is_kept(tmp_path):
+    names = ["train/a/1.jpg", "train/b/1.jpg", "test/a/1.jpg", "test/1.jpg", "test/2.jpg", "test/3_4.jpg"]
+    expected = {"test/a/1.jpg": "a", "test/1.jpg": None, "test/2.jpg": None, "test/3_4.jpg": None}
+    assert classed(scanned(tmp_path, names))["test"] == expected
 
 
-def test_corrupt_zip_member_is_a_value_error(tmp_path):
-    path = tmp_path / "p.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("a.jpg", b"first photo")
-        archive.writestr("b.jpg", b"other photo")
-    path.write_bytes(path.read_bytes().replace(b"first", b"fIrst"))
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (
+            ["train/a/1.jpg", "train/b/1.jpg", "test/all/1.jpg", "test/all/2.jpg"],
+            "test has class 'all' (test/all/1.jpg) and training has no photo of it; if the test photos have no cl",
+        ),
+        (
+            ["train/Cat/1.jpg", "train/b/1.jpg", "val/cat/1.jpg"],
+            "but of 'Cat': names are compared letter by letter",
+        ),
+        (
+            ["train/hot dog/1.jpg", "train/b/1.jpg", "val/Hot_Dog /1.jpg"],
+            "but of 'hot dog': names are compared",
+        ),
+        (
+            ["train/a/1.jpg", "train/b/1.jpg", "val/images/1.jpg"],
+            "add some or take the class out, or list file and",
+        ),
+        (
+            ["train/", "val/a/1.jpg"],
+            "no training photos: there are 'train', 'val', and none in a folder train",
+        ),
+        (
+            ["images/train/1.jpg", "images/val/2.jpg", "labels/train/1.txt"],
+            "no training photo's class can be told",
+        ),
+        (["gray/train/a/1.jpg", "rgb/train/a/1.jpg"], "if each is a data set, give one as the source"),
+    ],
+)
+def test_near_misses_say_what_to_do(tmp_path, names, told):
+    path = lay_out(tmp_path, names)
+    assert told in refused(lambda: scan(Source(path)))
+
+
+@pytest.mark.parametrize("links", [["train/cats", "train/dogs"], ["train"], ["val/cats"], ["x/train/cats"]])
+def test_splits_of_links_to_what_is_read_already_are_told(tmp_path, links):
+    path = lay_out(tmp_path, ["all/cats/1.jpg", "all/dogs/1.jpg", "val/dogs/1.jpg"])
+    for link in links:
+        (path / link).parent.mkdir(exist_ok=True, parents=True)
+        (path / link).symlink_to(path / "all" / link.rpartition("train")[2].rpartition("val")[2].lstrip("/"))
+    line = refused(lambda: scan(Source(path)))
+    assert f"'{links[0]}' leads to 'all" in line
+    assert "and a folder is read once: move 'all" in line
+
+
+def test_splits_of_links_to_what_lies_elsewhere_are_read(tmp_path):
+    path = lay_out(tmp_path, ["train/", "val/cats/2.jpg"])
+    for cls in ("cats", "dogs"):
+        (tmp_path / "all" / cls).mkdir(parents=True)
+        (tmp_path / "all" / cls / "1.jpg").touch()
+        (path / "train" / cls).symlink_to(f"../../all/{cls}")
+    (path / "train/cats/up").symlink_to(path)
+    listing = scan(Source(path))
+    assert classed(listing) == {
+        "training": {"train/cats/1.jpg": "cats", "train/dogs/1.jpg": "dogs"},
+        "validation": {"val/cats/2.jpg": "cats"},
+    }
+
+
+# -- nested classes --
+
+NESTED = [
+    *(
+        "Fruit/Apple/Pink-Lady/1.jpg",
+        "Fruit/Apple/Granny/1.jpg",
+        "Fruit/Avocado/1.jpg",
+        "Packages/Milk/Oat/1.jpg",
+    ),
+    *("Packages/Milk/Oat/2.jpg", "Vegetables/Leek/1.jpg"),
+]
+
+
+@BOTH
+@pytest.mark.parametrize("root", ["", "train/", "grocery/train/"])
+def test_a_class_may_be_the_folder_that_holds_the_photo(tmp_path, root, as_zip):
+    files = [root + name for name in NESTED]
+    listing = scanned(tmp_path, files, as_zip, class_folder="leaf")
+    assert classed(listing) == {"training": {name: name.split("/")[-2] for name in files}}
+    listing = scanned(tmp_path, files, as_zip, class_folder="top")
+    assert listing.classes == ["Fruit", "Packages", "Vegetables"]
+    assert "class_folder: leaf would read 5 classes" in listing.layout
+
+
+def test_a_class_may_lie_at_another_depth_in_another_split(tmp_path):
+    files = [*under("train", NESTED), "val/Leek/1.jpg", "test/Fruit/Old/Avocado/1.jpg", "test/1.jpg"]
+    found = classed(scanned(tmp_path, files, class_folder="leaf"))
+    assert found["validation"] == {"val/Leek/1.jpg": "Leek"}
+    assert found["test"] == {"test/Fruit/Old/Avocado/1.jpg": "Avocado", "test/1.jpg": None}
+
+
+def test_a_folders_name_at_two_places_is_told_by_its_path(tmp_path):
+    files = [
+        "train/Apple/red/1.jpg",
+        "train/Pepper/red/1.jpg",
+        "train/Apple/green/1.jpg",
+        "val/Apple/red/2.jpg",
+    ]
+    listing = scanned(tmp_path, files, class_folder="leaf")
+    assert listing.classes == ["Apple/red", "Pepper/red", "green"]
+    assert classed(listing)["validation"] == {"val/Apple/red/2.jpg": "Apple/red"}
+
+
+@pytest.mark.parametrize(
+    "name", ["val/red/1.jpg", "val/Tomato/red/1.jpg", "val/Bird/Avocado/1.jpg", "val/Fruit/1.jpg"]
+)
+def test_a_folder_that_may_be_another_class_is_not_taken_for_it(tmp_path, name):
+    files = [*under("train", NESTED), "train/Apple/red/1.jpg", "train/Pepper/red/1.jpg", name]
+    line = refused(lambda: scanned(tmp_path, files, class_folder="leaf"))
+    assert f"validation has class '{name[4:-6]}' ({name}) and training has no photo of it" in line
+
+
+def test_photos_beside_nested_classes_are_a_class_of_their_folder(tmp_path):
+    assert "Fruit" in scanned(tmp_path, [*NESTED, "Fruit/1.jpg"], class_folder="leaf").classes
+
+
+def test_nested_classes_must_hold_photos(tmp_path):
+    line = refused(lambda: scanned(tmp_path, [*NESTED, "Fruit/Kiwi/"], class_folder="leaf"))
+    assert "class folder 'Fruit/Kiwi' holds no photo; add photos or move it out" in line
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (
+            ["food/images/a/1.jpg", "food/images/b/1.jpg", "food/meta/"],
+            "folders in 'food/images', give that as the",
+        ),
+        (
+            ["cover.jpg", "food/a/1.jpg", "food/b/1.jpg"],
+            "('food'), with the folders 'a', 'b', ... in it; if those are",
+        ),
+    ],
+)
+def test_classes_a_folder_below_are_told(tmp_path, names, told):
+    assert told in refused(lambda: scanned(tmp_path, names))
+
+
+# -- names of numbered classes --
+
+
+def called(root: Path, numbers, names: str, form: str = "{}_1.jpg", at: str = "") -> dict[str, str]:
+    """What numbered classes are called with a classes.txt."""
+    files = {at + form.format(number): b"" for number in numbers} | {f"{at}classes.txt": names.encode()}
+    return {name.removeprefix(at): cls for name, cls in classed(scanned(root, files))["training"].items()}
+
+
+@pytest.mark.parametrize("at", ["", "food/"])
+@pytest.mark.parametrize(
+    ("numbers", "names", "expected"),
+    [
+        ([0, 1, 2], "a\nb\nc", "abc"),
+        ([1, 2, 3], "a\nb\nc", "abc"),
+        ([0, 2], "a\nb\nc", "ac"),
+        ([0, 1], "a\nb\nc\nd", "ab"),
+        ([1, 3], "a\nb\nc", "ac"),
+        ([0, 1, 2], "\ufeffa\r\nb \r\nc\r\n\r\n", "abc"),
+    ],
+)
+def test_classes_txt_names_numbers_from_0_or_1(tmp_path, numbers, names, expected, at):
+    found = called(tmp_path, numbers, names, at=at)
+    assert found == {f"{number}_1.jpg": name for number, name in zip(numbers, expected, strict=True)}
+
+
+@pytest.mark.parametrize("form", ["{}/1.jpg", "class_{:02}/1.jpg", "Class {}/1.jpg"])
+def test_classes_txt_names_numbered_folders(tmp_path, form):
+    found = called(tmp_path, [10, 2, 0], "\n".join("abcdefghijk"), form)
+    assert found == {form.format(0): "a", form.format(2): "c", form.format(10): "k"}
+
+
+def test_classes_txt_lies_beside_the_splits(tmp_path):
+    files = {f"x/{split}/{n}_{split}.jpg": b"" for split in ("train", "val") for n in (0, 1)}
+    listing = scanned(tmp_path, files | {"x/classes.txt": b"a\nb\n"})
+    assert listing.classes == ["a", "b"]
+    assert listing.layout.endswith("called as classes.txt says")
+
+
+@pytest.mark.parametrize(
+    ("numbers", "names", "told"),
+    [
+        ([0, 1, 2], "a\nb", "classes.txt names 2 classes, and there is a class 2; write a line for each"),
+        ([1, 2, 3], "a\nb", "classes.txt names 2 classes, and there is a class 3; write a line for each"),
+        (
+            [1, 2],
+            "a\nb\nc",
+            "neither a class 0 nor a class 3, so its first line may be class 0 or 1; delete it, or",
+        ),
+        ([0, 1], "a\na", "expected the name of a class in each line, all different"),
+        ([0, 1], "", "classes.txt names 0 classes"),
+    ],
+)
+def test_classes_txt_that_does_not_fit_is_told(tmp_path, numbers, names, told):
+    assert told in refused(lambda: called(tmp_path, numbers, names))
+
+
+def test_numbers_that_are_one_are_told_where_they_are_named(tmp_path):
+    files = {"1/1.jpg": b"", "01/1.jpg": b""}
+    assert scanned(tmp_path, files).classes == ["01", "1"]
+    line = refused(lambda: scanned(tmp_path, files | {"classes.txt": b"a\nb\n"}))
+    assert "two classes are of the number 1, which classes.txt names; rename one" in line
+
+
+def test_classes_txt_says_nothing_about_words(tmp_path):
+    listing = scanned(tmp_path, {"cat/1.jpg": b"", "2/1.jpg": b"", "classes.txt": b"a\n"})
+    assert listing.classes == ["2", "cat"]
+
+
+@pytest.mark.parametrize("digits", ["²", "①", "٣", "9" * 200])
+def test_any_digits_may_be_a_class(tmp_path, digits):
+    assert scanned(tmp_path, [f"{digits}/1.jpg", "1/1.jpg"]).classes == ["1", digits]
+
+
+# -- Food-11 --
+
+
+def numbered(counts: list[int], form: str = "training/{}_{}.jpg") -> list[str]:
+    return [form.format(cls, n) for cls, count in enumerate(counts) for n in range(count)]
+
+
+def classes_of(names: list[str], class_names: list[str] | None = None) -> list[str]:
+    """How the classes of a source of these photos are called."""
+    folders = {name.split("/")[0] for name in names}
+    source = SimpleNamespace(path=Path("x"), rejected=[], again=[], class_names=lambda _: class_names)
+    source.names, source.folders = lambda: sorted(names), lambda: sorted(folders)
+    listing = scan(source)
+    assert ("it is Food-11" in listing.layout) == (listing.classes == list(FOOD11))
+    return listing.classes
+
+
+def test_food_11_is_known_by_the_number_of_its_photos(tmp_path):
+    assert classes_of([*numbered(FOOD11_TRAINING), *numbered([100] * 11, "validation/{}_{}.jpg")]) == list(
+        FOOD11
+    )
+    listing = scanned(tmp_path, numbered(FOOD11_TRAINING, "food11/training/{}_{}.jpg"), as_zip=True)
+    assert listing.classes == list(FOOD11)
+    assert len(listing.splits["training"]) == 9866
+
+
+@pytest.mark.parametrize(("share", "is_it"), [(0.96, True), (0.5, False), (1.01, False), (0.002, False)])
+def test_some_photos_of_food_11_may_be_missing(share, is_it):
+    found = classes_of(numbered([math.ceil(share * count) for count in FOOD11_TRAINING]))
+    assert found == (list(FOOD11) if is_it else NUMBERS)
+
+
+@pytest.mark.parametrize("cls", [0, 6, 10])
+def test_one_class_of_another_number_is_not_food_11(cls):
+    counts = list(FOOD11_TRAINING)
+    counts[cls] = round(0.9 * counts[cls])
+    assert classes_of(numbered(counts)) == NUMBERS
+
+
+def test_classes_txt_goes_before_food_11():
+    assert classes_of(numbered(FOOD11_TRAINING), [*"abcdefghijk"]) == [*"abcdefghijk"]
+
+
+# -- what is told --
+
+
+def test_the_reading_is_told_with_counts(tmp_path):
+    files = [
+        *(f"train/{cls}/{n}.jpg" for cls in ("a", "b\u200b") for n in "12"),
+        "val/a/1.jpg",
+        "test/x.jpg",
+        "y/1.jpg",
+    ]
+    path = lay_out(tmp_path, [*files, "train/a/notes.txt", "train/.hidden"])
+    (path / "z").symlink_to("train")
+    (path / "zz").symlink_to("val")
     with Source(path) as source:
-        assert source.read("b.jpg") == b"other photo"
-        with pytest.raises(ValueError, match="cannot be read: Bad CRC"):
-            source.read("a.jpg")
-        assert source.read("b.jpg") == b"other photo"
+        assert told(source, scan(source)) == [
+            f"{path}: 2 classes, class folders, below the splits 'train', 'val', 'test'",
+            "  a: 2 training, 1 validation",
+            "  b\u200b: 2 training",
+            "  1 test photos without a class",
+            "  left out: 1 photos, as y/1.jpg (in none of the split folders 'train', 'val', 'test')",
+            "  passed over, no photos: 1 .txt, 1 hidden or the system's",
+            "  passed over: z, which leads to train, read already, and 1 more",
+        ]
 
 
-def listing_of(counts: dict[int, int], order: int = 0) -> Listing:
-    photos = [(f"{label}_{number}.jpg", label) for label, count in counts.items() for number in range(count)]
-    random.Random(order).shuffle(photos)
-    return Listing([str(label) for label in counts], {"training": photos, "validation": [], "test": []}, [])
+def test_many_classes_are_told_in_a_line(tmp_path):
+    with Source(lay_out(tmp_path, [f"{cls}/{n}.jpg" for cls in range(31) for n in range(cls + 1)])) as source:
+        assert told(source, scan(source))[1:] == ["  1 to 31 training photos a class"]
 
 
-def test_hold_out_is_stratified():
-    held = hold_out(listing_of({0: 100, 1: 50, 2: 3, 3: 2, 4: 1}), {}, fraction=0.1, seed=1)
-    count = {label: labels(held, "validation").count(label) for label in range(5)}
-    assert count == {0: 10, 1: 5, 2: 1, 3: 1, 4: 0}
-    both = held.splits["training"] + held.splits["validation"]
-    assert sorted(both) == sorted(listing_of({0: 100, 1: 50, 2: 3, 3: 2, 4: 1}).splits["training"])
-
-
-def test_hold_out_leaves_a_photo_to_train_on():
-    held = hold_out(listing_of({0: 5, 1: 2}), {}, fraction=1.0, seed=1)
-    assert labels(held, "training") == [0, 1]
-
-
-def test_hold_out_depends_on_the_seed_and_not_on_the_order_of_files():
-    first, again, other = (
-        hold_out(listing_of({0: 50, 1: 50}, order), {}, 0.2, seed) for order, seed in ((1, 7), (2, 7), (1, 8))
-    )
-    assert first == again
-    assert first.splits["validation"] != other.splits["validation"]
-    assert labels(other, "validation") == labels(first, "validation")
-
-
-def test_hold_out_keeps_an_existing_validation_split(tmp_path):
-    listing = scanned(tmp_path, ["train/0_1.jpg", "train/1_1.jpg", "val/0_1.jpg"])
-    assert hold_out(listing, {}, 0.5, 0) == listing
-
-
-CORNERS = [
-    (255, 0, 0),
-    (0, 255, 0),
-    (0, 0, 255),
-    (255, 255, 0),
-]  # top left, top right, bottom left, bottom right
-
-
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_orientation(orientation, form):
-    """Stored as EXIF says, an image is read upright: `undo` is how a camera's sensor lay to the scene."""
-    undo = {
-        1: None,
-        2: Image.Transpose.FLIP_LEFT_RIGHT,
-        3: Image.Transpose.ROTATE_180,
-        4: Image.Transpose.FLIP_TOP_BOTTOM,
-        5: Image.Transpose.TRANSPOSE,
-        6: Image.Transpose.ROTATE_90,
-        7: Image.Transpose.TRANSVERSE,
-        8: Image.Transpose.ROTATE_270,
-    }[orientation]
-    scene = Image.new("RGB", (96, 64))
-    for (x, y), colour in zip([(0, 0), (48, 0), (0, 32), (48, 32)], CORNERS, strict=True):
-        scene.paste(colour, (x, y, x + 48, y + 32))
-    stored = scene if undo is None else scene.transpose(undo)
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    options = {"JPEG": {"quality": 100, "subsampling": 0}, "WEBP": {"lossless": True}}.get(form, {})
-    pixels = decode(encoded(stored, form, exif=exif, **options), 16)
-    corners = [pixels[0, 0], pixels[0, -1], pixels[-1, 0], pixels[-1, -1]]
-    assert np.abs(np.array(corners, int) - CORNERS).max() <= (3 if form == "JPEG" else 0)
-
-
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
-def test_broken_exif_does_not_lose_the_photo(form):
-    data = encoded(photo(), form, exif=b"Exif\x00\x00broken, no TIFF header")
-    assert np.array_equal(decode(data, 32), decode(encoded(photo(), form), 32))
-
-
-@pytest.mark.parametrize("orientation", [1, 6])
-@pytest.mark.parametrize("shape", [(1200, 800), (800, 1200), (641, 479), (2000, 90), (64, 64), (30, 20)])
-@pytest.mark.parametrize("size", [32, 64])
-def test_reduced_scale_stays_close_to_the_full_decode(shape, size, orientation):
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    data = encoded(photo(*shape), "JPEG", quality=95, exif=exif)
-    lossless = encoded(Image.open(io.BytesIO(data)), "PNG", exif=exif)  # has no reduced scale
-    pixels, full = decode(data, size), decode(lossless, size)
-    assert pixels.shape == (size, size, 3)
-    assert pixels.dtype == np.uint8
-    assert np.abs(pixels.astype(int) - full).mean() < 1.0
-
-
-def test_large_jpegs_are_decoded_at_reduced_scale(monkeypatch):
-    seen = []
-    square = decoding._square
-    monkeypatch.setattr(
-        decoding, "_square", lambda image, size: seen.append(image.size) or square(image, size)
-    )
-    decode(encoded(photo(1300, 1100), "JPEG"), 64)
-    assert min(seen[0]) in range(128, 300)
-
-
-def test_the_central_square_is_taken():
-    for width, height in ((90, 30), (30, 90)):
-        image = Image.new("RGB", (width, height), "red")
-        left, top = (width - 30) // 2, (height - 30) // 2
-        image.paste((0, 0, 255), (left, top, left + 30, top + 30))
-        pixels = decode(encoded(image), 10)
-        assert (pixels[1:-1, 1:-1] == (0, 0, 255)).all()
-        assert (pixels.argmax(axis=-1) == 2).all()  # at the edge the filter reaches a little beyond
-
-
-def test_alpha_lies_over_white():
-    clear = Image.new("RGBA", (20, 20), (255, 0, 0, 0))
-    half = Image.new("RGBA", (20, 20), (255, 0, 0, 127))
-    palette = Image.new("P", (20, 20), 1)
-    palette.putpalette([0, 0, 0, 0, 200, 0])
-    assert (decode(encoded(clear), 8) == 255).all()
-    assert (decode(encoded(half), 8) == (255, 128, 128)).all()
-    assert (decode(encoded(palette), 8) == (0, 200, 0)).all()
-    assert (decode(encoded(palette, transparency=1), 8) == 255).all()
-    assert (decode(encoded(palette, "GIF"), 8) == (0, 200, 0)).all()
-
-
-@pytest.mark.parametrize(
-    ("image", "form", "expected"),
-    [
-        (Image.new("L", (20, 20), 77), "PNG", (77, 77, 77)),
-        (Image.new("L", (20, 20), 77), "JPEG", (77, 77, 77)),
-        (Image.new("LA", (20, 20), (77, 255)), "PNG", (77, 77, 77)),
-        (Image.new("1", (20, 20), 1), "BMP", (255, 255, 255)),
-        (Image.new("CMYK", (20, 20), (0, 255, 255, 0)), "JPEG", (255, 0, 0)),
-        (Image.new("CMYK", (20, 20), (0, 255, 255, 0)), "TIFF", (255, 0, 0)),
-        (Image.fromarray(np.full((20, 20), 77 * 257, np.uint16)), "PNG", (77, 77, 77)),
-        (Image.fromarray(np.full((20, 20), 77 * 257, np.uint16)), "TIFF", (77, 77, 77)),
-    ],
-    ids=lambda value: getattr(value, "mode", str(value)),
-)
-def test_every_pixel_format_becomes_rgb(image, form, expected):
-    pixels = decode(encoded(image, form), 8)
-    assert pixels.shape == (8, 8, 3)
-    assert np.abs(pixels.astype(int) - expected).max() <= 2
-
-
-BROKEN = {
-    "empty": (b"", "empty file"),
-    "text": (b"this is no photo", "not an image"),
-    "cut header": (encoded(photo(), "JPEG")[:20], "not an image"),
-    "cut jpeg": (encoded(photo(), "JPEG")[:2500], "truncated"),
-    "cut png": (encoded(photo())[:2500], "truncated"),
-    "cut webp": (encoded(photo(), "WEBP")[:1000], ""),
-    "cut gif": (encoded(photo(), "GIF")[:2500], ""),
-    "cut tiff": (encoded(photo(), "TIFF", compression="tiff_deflate")[:2500], ""),
-    "float tiff": (encoded(Image.new("F", (20, 20), 0.5), "TIFF"), "floating-point"),
-    "bomb": (encoded(Image.new("1", (20000, 10000))), "too large"),
-}
-
-
-@pytest.mark.filterwarnings("ignore")  # pytest sets filters of its own; the next test looks at ours
-@pytest.mark.parametrize("kind", BROKEN)
-def test_broken_photos_have_a_short_reason(kind):
-    data, told = BROKEN[kind]
-    with pytest.raises(ValueError) as caught:
-        decode(data, 16)
-    reason = str(caught.value)
-    assert told in reason
-    assert 0 < len(reason) < 100
-    assert "\n" not in reason
-    assert "0x" not in reason, "an address would differ from run to run"
-
-
-def test_nothing_of_pillow_reaches_the_terminal(tmp_path):
-    for number, (data, _) in enumerate(BROKEN.values()):
-        (tmp_path / f"{number}.jpg").write_bytes(data)
-    (tmp_path / "whole.jpg").write_bytes(encoded(photo(), "JPEG"))
-    code = """if True:
-        import sys, pathlib
-        from stages.common.data.decoding import Image, decode
-        Image.MAX_IMAGE_PIXELS = 50_000  # Pillow warns of photo()'s 60,000
-        for path in pathlib.Path(sys.argv[1]).iterdir():
-            try:
-                decode(path.read_bytes(), 16)
-            except ValueError:
-                pass
-    """
-    python = [sys.executable, "-W", "always", "-c", code, tmp_path]
-    done = subprocess.run(python, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout + done.stderr == ""
+def test_counts_are_of_each_class_and_split():
+    splits = {"training": [("a", 0), ("b", 0)], "validation": [("c", 1)], "test": [("d", -1)]}
+    assert Listing(["x", "y"], splits, []).counts() == {
+        "x": {"training": 2, "validation": 0, "test": 0},
+        "y": {"training": 0, "validation": 1, "test": 0},
+    }

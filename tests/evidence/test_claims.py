@@ -10,7 +10,7 @@ import pytest
 from stages import claims as stage
 from stages.common.evidence.catalogue import EVERYTHING, LARGE_STEPS, NETWORKS, SMALL_STEPS, Catalogue
 from stages.common.evidence.claims import COLUMNS, LOSS, claims, judged, unequal
-from stages.common.evidence.predictions import Predictions, write_predictions
+from stages.common.evidence.predictions import FOLDER, Predictions, write_predictions
 from stages.common.files import write_csv, write_json
 from stages.common.params import load, parsed
 from tests.graph import ROOT
@@ -127,7 +127,7 @@ def run(tmp_path, monkeypatch):
             "validation": network(random.random(50) < 0.7),
             "test": network(random.random(30) < 0.7)._replace(labels=np.repeat([0, -1], [20, 10])),
         }
-        write_predictions(name, ["a", "b"], splits)
+        write_predictions(FOLDER, name, ["a", "b"], splits)
     for name in NETWORKS:
         write_json(f"metrics/{name}.json", EQUAL)
     for rate in catalogue.rates:

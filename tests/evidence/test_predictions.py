@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from stages.common.evidence.predictions import (
+    FOLDER,
     Predictions,
     class_accuracy,
     read_predictions,
@@ -24,7 +25,7 @@ def test_they_come_back_bit_for_bit():
     classes = ["NA", "file", "Noodles, Pasta"]
     files = np.array([f"a {i}.jpg" for i in range(50)])
     labels = random.integers(-1, 3, 50)
-    write_predictions("net", classes, {"validation": Predictions(files, labels, p)})
+    write_predictions(FOLDER, "net", classes, {"validation": Predictions(files, labels, p)})
     back = read_predictions("net")
     assert (back.files == files).all()
     assert (back.labels == labels).all()
@@ -37,7 +38,7 @@ def test_splits_stay_apart_and_photos_without_label_can_be_left_out():
         "validation": Predictions(files, np.array([0, 0]), p),
         "test": Predictions(files, np.array([-1, 0]), p[::-1]),
     }
-    write_predictions("steps/0.95/step_00", ["a", "b"], splits)
+    write_predictions(FOLDER, "steps/0.95/step_00", ["a", "b"], splits)
     assert list(read_predictions("steps/0.95/step_00").right) == [True, False]
     test = read_predictions("steps/0.95/step_00", "test").labelled()
     assert list(test.files) == ["y.jpg"]
@@ -46,7 +47,7 @@ def test_splits_stay_apart_and_photos_without_label_can_be_left_out():
 
 def test_names_of_photos_need_not_be_unicode():
     said = Predictions(np.array(["\udcff.jpg", "007"]), np.array([0, 1]), np.array([[0.7, 0.3], [0.2, 0.8]]))
-    write_predictions("net", ["007", "b"], {"validation": said})
+    write_predictions(FOLDER, "net", ["007", "b"], {"validation": said})
     back = read_predictions("net")
     assert list(back.files) == ["\udcff.jpg", "007"]
     assert list(back.labels) == [0, 1]
@@ -54,6 +55,7 @@ def test_names_of_photos_need_not_be_unicode():
 
 def test_a_split_that_the_data_lack_has_no_photos():
     write_predictions(
+        FOLDER,
         "net",
         ["a", "b"],
         {"validation": Predictions(np.array(["x.jpg"]), np.array([0]), np.array([[1.0, 0.0]]))},

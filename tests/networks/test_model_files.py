@@ -55,6 +55,7 @@ def test_a_file_carries_everything(tmp_path):
     save_model(new_model(CARD, seed=0), tmp_path / "m")
     with safe_open(tmp_path / "m", framework="pt") as file:
         card = json.loads(file.metadata()["card"])
+    assert len(card.pop("digest")) == 32
     assert card == {
         "architecture": "student",
         "classes": CARD.classes,
@@ -69,6 +70,22 @@ def test_a_file_carries_everything(tmp_path):
         "epochs": 0,
         "made_with": settings(),
     }
+
+
+@pytest.mark.parametrize("share", [i / 40 for i in range(40)])
+def test_a_flipped_bit_anywhere_is_one_line(tmp_path, share):
+    path = tmp_path / "m.safetensors"
+    save_model(new_model(CARD, seed=0), path)
+    data = bytearray(path.read_bytes())
+    # Half of the places in the header, which is a small part of the file.
+    header = 8 + int.from_bytes(data[:8], "little")
+    at = int(2 * share * header) if share < 0.5 else header + int((2 * share - 1) * (len(data) - header))
+    data[at] ^= 1 << (at % 7)
+    path.write_bytes(data)
+    with pytest.raises(UserError) as caught:
+        load_model(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("content", ["nothing", "empty", "text", "no card", "other tensors"])

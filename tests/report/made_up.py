@@ -9,7 +9,7 @@ import pandas as pd
 from PIL import Image
 
 from stages.common.evidence.catalogue import LARGE_STEPS, METRICS, NETWORKS, SMALL_STEPS, Catalogue
-from stages.common.evidence.predictions import Predictions, write_predictions
+from stages.common.evidence.predictions import FOLDER, Predictions, write_predictions
 from stages.common.files import write_csv, write_json
 from stages.common.params import load
 from stages.common.training.accuracy import accuracies
@@ -104,7 +104,7 @@ class MadeUp:
 
     def answer(self, name: str, said: dict[str, Predictions]) -> None:
         """Store a network's answers."""
-        write_predictions(name, self.classes, said)
+        write_predictions(FOLDER, name, self.classes, said)
         if "test" in said:
             self.test[name] = float(said["test"].right.mean())
 

@@ -14,9 +14,10 @@ from onnxruntime import quantization
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import nn
 
-from stages.common.compression.onnx_runtime import INPUT, OUTPUT, OnnxModel
+from stages.common.compression.onnx_runtime import INPUT, OUTPUT, OnnxModel, sealed
 from stages.common.data.arrays import Split, open_split
 from stages.common.errors import NotPossible, UserError
+from stages.common.files import write
 from stages.common.networks import costs
 from stages.common.training.accuracy import accuracies
 from stages.common.training.examples import PREPARED
@@ -77,8 +78,7 @@ def export(model: nn.Module, path: Path | str, photos: np.ndarray) -> None:
     facts = {"classes": json.dumps(model.card.classes), "image_size": str(size)}
     onnx.helper.set_model_props(graph, facts)
     onnx.checker.check_model(graph, full_check=True)
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    onnx.save(graph, path)
+    write(path, sealed(graph.SerializeToString()))
     _require_parity(network, Path(path), photos[:PARITY_PHOTOS])
 
 
@@ -124,14 +124,13 @@ def quantize_int8(source: Path | str, target: Path | str, photos: np.ndarray, st
 
 
 def _quantize(source: Path | str, target: Path | str, photos: np.ndarray, start: str) -> None:
-    Path(target).parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        prepared = str(Path(folder) / "prepared.onnx")
+        prepared, rounded = str(Path(folder) / "prepared.onnx"), str(Path(folder) / "rounded.onnx")
         quant_pre_process(str(source), prepared, skip_symbolic_shape=True)
         nodes = list(onnx.load(prepared).graph.node)
         quantization.quantize_static(
             prepared,
-            str(target),
+            rounded,
             _Photos(photos),
             quant_format=quantization.QuantFormat.QDQ,
             per_channel=True,
@@ -142,14 +141,15 @@ def _quantize(source: Path | str, target: Path | str, photos: np.ndarray, start:
             # The runtime rounds biases as it loads; in the file they would take three times the bytes.
             extra_options={"QuantizeBias": False, "MatMulConstBOnly": True},
         )
-    graph = onnx.load(str(target))
+        graph = onnx.load(rounded)
     used = {node.domain for node in graph.graph.node}
     standards = [opset for opset in graph.opset_import if opset.domain in used]
     del graph.opset_import[:]
     graph.opset_import.extend(standards)
-    onnx.helper.set_model_props(graph, {p.key: p.value for p in onnx.load(str(source)).metadata_props})
+    facts = {p.key: p.value for p in onnx.load(str(source)).metadata_props if p.key != "sha256"}
+    onnx.helper.set_model_props(graph, facts)
     onnx.checker.check_model(graph, full_check=True)
-    onnx.save(graph, target)
+    write(target, sealed(graph.SerializeToString()))
 
 
 def convolutions(path: Path | str) -> list[str]:

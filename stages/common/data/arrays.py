@@ -1,12 +1,12 @@
 """The prepared data set on disk: uint8 arrays to map into memory, and a manifest that says what they hold."""
 
 import hashlib
-import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from pydantic import ConfigDict, TypeAdapter
+from pydantic.dataclasses import dataclass
 
 from stages.common.errors import UserError
 
@@ -20,9 +20,9 @@ class Split(NamedTuple):
     labels: np.ndarray  # (N,) int64, -1 where unlabelled
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))
 class Manifest:
-    """What a prepared data set holds."""
+    """What a prepared data set holds; it vouches for the files that it lists."""
 
     classes: tuple[str, ...]
     image_size: int  # pixels
@@ -32,55 +32,84 @@ class Manifest:
     rejected: int  # photos that cannot be used
     duplicated: int  # training photos whose bytes an earlier training photo has; kept
     dropped: int  # photos left out of validation or test: their bytes are in an earlier split, or in theirs
-    digest: str  # SHA-256 of all arrays
+    left_out: int  # photos that are in no split, or not in the table of labels
+    digests: dict[str, str]  # SHA-256 of each file
 
 
 def open_split(directory: Path, split: str) -> Split:
-    """Map the "training", "validation" or "test" split of a built data set; `UserError` where it is not."""
-    read_manifest(directory)
-    images = np.load(directory / f"{split}.npy", mmap_mode="r")
-    return Split(images, np.load(directory / f"{split}_labels.npy"))
+    """Map the "training", "validation" or "test" split of a built data set.
+
+    Raises `UserError` where it is not there, or is not what its manifest vouches for.
+    """
+    manifest = read_manifest(directory)
+    names = f"{split}.npy", f"{split}_labels.npy"
+    for name in names:
+        require_whole(directory, name, manifest)
+    images = np.load(directory / names[0], mmap_mode="r")
+    return Split(images, np.load(directory / names[1]))
 
 
 def read_manifest(directory: Path) -> Manifest:
-    """The manifest of a built data set. Raises `UserError` where there is none."""
+    """The manifest of a built data set. Raises `UserError` where there is none, or something else."""
     path = directory / "manifest.json"
+    try:
+        # From JSON, tuples are lists.
+        manifest = TypeAdapter(Manifest).validate_json(path.read_bytes())
+        if manifest.counts.keys() != set(SPLITS) or not len(manifest.mean) == len(manifest.std) == 3:
+            raise ValueError
+        return manifest
+    except FileNotFoundError:
+        raise UserError(f"{path}: does not exist; run `dvc repro` to prepare the data") from None
+    except ValueError:  # pydantic's ValidationError is one
+        raise UserError(f"{path}: not as `prepare` wrote it; run `dvc repro --force prepare`") from None
+
+
+def require_whole(directory: Path, name: str, manifest: Manifest) -> None:
+    """Raises `UserError` where a file of a data set is not the one that its manifest lists."""
+    path = directory / name
     if not path.is_file():
         raise UserError(f"{path}: does not exist; run `dvc repro` to prepare the data")
-    facts = json.loads(path.read_text())
-    return Manifest(**facts | {key: tuple(facts[key]) for key in ("classes", "mean", "std")})
+    if digest(path) != manifest.digests.get(name):
+        raise UserError(
+            f"{path}: damaged: not what {directory / 'manifest.json'} vouches for; delete it and run `dvc checkout`, "
+            "or `dvc repro --force prepare`"
+        )
 
 
 class ArrayWriter:
-    """A .npy file of uint8 items of one shape, appended one by one; their number may be known last."""
+    """A .npy file of items of one shape and type, appended; their number may be known last."""
 
-    def __init__(self, path: Path, shape: tuple[int, ...]):
+    def __init__(self, path: Path, shape: tuple[int, ...], dtype: type = np.uint8):
         self._file, self._shape, self._count = path.open("wb"), shape, 0
+        self._type = np.lib.format.dtype_to_descr(np.dtype(dtype))
 
     def append(self, item: np.ndarray) -> None:
-        self._file.write(item.data)
-        self._count += 1
+        self.extend(item[None])
+
+    def extend(self, items: np.ndarray) -> None:
+        """Several items: (n, *shape)."""
+        self._file.write(np.ascontiguousarray(items).data)
+        self._count += len(items)
 
     def _header(self) -> None:
         # numpy pads the header so that a longer first axis does not change its length
-        facts = {"descr": "|u1", "fortran_order": False, "shape": (self._count, *self._shape)}
+        facts = {"descr": self._type, "fortran_order": False, "shape": (self._count, *self._shape)}
         np.lib.format.write_array_header_1_0(self._file, facts)
 
     def __enter__(self) -> "ArrayWriter":
         self._header()
         return self
 
-    def __exit__(self, *_) -> None:
-        self._file.seek(0)
-        self._header()
-        self._file.close()
+    def __exit__(self, kind, *_) -> None:
+        try:
+            if kind is None:
+                self._file.seek(0)
+                self._header()
+        finally:
+            self._file.close()
 
 
-def digest(directory: Path) -> str:
-    """SHA-256 of all arrays of a data set, as hexadecimal digits."""
-    sha = hashlib.sha256()
-    for split in SPLITS:
-        for name in (f"{split}.npy", f"{split}_labels.npy"):
-            with (directory / name).open("rb") as file:
-                hashlib.file_digest(file, lambda: sha)
-    return sha.hexdigest()
+def digest(path: Path) -> str:
+    """SHA-256 of a file, as hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

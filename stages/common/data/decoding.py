@@ -2,13 +2,20 @@
 
 import io
 import logging
+import threading
 import warnings
+from contextlib import nullcontext
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 _ORIENTATION = 0x0112  # the EXIF tag
+_BITS, _PHOTOMETRIC = 258, 262  # TIFF tags: bits a sample; 0 where white is
+_LONG = 160  # characters of a reason: zipfile quotes all that it read
+_LARGE = 16e6  # pixels: such photos are decoded one at a time, whatever the number of threads
+_one_at_a_time = threading.Lock()
+_12_BITS = "16-bit pixels that use 12 bits or less, so that its white is anyone's guess"
 _TURN = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -34,11 +41,16 @@ def decode(data: bytes, size: int) -> np.ndarray:
         raise ValueError("empty file")
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            whole = image.width * image.height
             # A JPEG decodes at 1/2, 1/4 or 1/8 for a fraction of the work. With twice the size left to resize
             # from, a pixel is off by less than 1 level in the mean; with just the size, by 1 to 3.
             image.draft(None, (2 * size, 2 * size))
-            image.load()
-            return np.array(_square(image, size))
+            # A progressive one takes the memory of all its pixels all the same.
+            pixels = whole if image.info.get("progressive") else image.width * image.height
+            with _one_at_a_time if pixels > _LARGE else nullcontext():
+                deep = any(";16" in str(tile) for tile in image.tile)
+                image.load()
+                return np.array(_square(_eight_bits(image, deep), size, _turn(image)))
     except Image.DecompressionBombError:
         raise ValueError(f"too large: over {2 * Image.MAX_IMAGE_PIXELS / 1e6:.0f} million pixels") from None
     except UnidentifiedImageError:
@@ -47,12 +59,41 @@ def decode(data: bytes, size: int) -> np.ndarray:
         raise ValueError(one_line(error)) from None
 
 
-def _square(image: Image.Image, size: int) -> Image.Image:
-    turn = _turn(image)
+def _eight_bits(image: Image.Image, deep: bool) -> Image.Image:
+    """The image with 8 bits a channel; Pillow itself would clip 16 at 255. `deep`: whether the file has 16.
+
+    Raises `ValueError` where black and white are anyone's guess.
+    """
     if image.mode == "F":
         raise ValueError("floating-point pixels, whose black and white are anyone's guess")
-    if image.mode.startswith("I"):  # 16-bit grey; Pillow would clip it at 255
-        image = Image.fromarray((np.asarray(image).clip(0, 65535) >> 8).astype(np.uint8))
+    if image.mode == "I":
+        raise ValueError("32-bit or signed pixels, whose black and white are anyone's guess")
+    clear = image.info.get("transparency")  # the grey or the colour that is
+    if not image.mode.startswith("I;16"):
+        colours = [*zip(image.getbands(), image.getextrema(), strict=True)] if deep else []
+        if (
+            colours and max(most for band, (_, most) in colours if band != "A") < 1 << 4
+        ):  # of the upper 8 bits
+            raise ValueError(_12_BITS)
+        if deep and isinstance(clear, tuple):  # Pillow keeps 16 bits of it, and 8 of the pixels
+            image.info["transparency"] = tuple(value >> 8 for value in clear)
+        return image
+    pixels = np.asarray(image).astype(np.uint16)
+    tags = getattr(image, "tag_v2", {})
+    bits = max(tags.get(_BITS, (16,)))
+    if bits < 16:
+        pixels = pixels << (16 - bits)
+    elif 0 < pixels.max() < 1 << 12:
+        raise ValueError(_12_BITS)
+    if tags.get(_PHOTOMETRIC) == 0:  # Pillow inverts 8 bits and not 16
+        pixels = np.invert(pixels)
+    grey = Image.fromarray((pixels >> 8).astype(np.uint8))
+    if isinstance(clear, int):
+        grey.putalpha(Image.fromarray(np.where(pixels == clear, 0, 255).astype(np.uint8)))
+    return grey
+
+
+def _square(image: Image.Image, size: int, turn: Image.Transpose | None) -> Image.Image:
     mode = "RGBA" if image.has_transparency_data else "RGB"
     if image.mode != mode:
         image = image.convert(mode)
@@ -75,5 +116,6 @@ def _turn(image: Image.Image) -> Image.Transpose | None:
 
 
 def one_line(error: Exception) -> str:
-    """An exception's message without line breaks; its type where it has none."""
-    return " ".join(str(error).split()) or type(error).__name__
+    """An exception's message without line breaks, cut where it is long; its type where it has none."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return f"{text[:_LONG]} …" if len(text) > _LONG else text

@@ -1,105 +1,34 @@
-"""Which photos a folder or a zip holds, and the class and split of each."""
+"""Which class and split each photo of a source has: told by its path, or by a table."""
 
-import hashlib
-import os
+import posixpath
 import re
-import threading
-import zipfile
-from collections import Counter, defaultdict
-from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import accumulate
+from pathlib import Path
 
 from stages.common.data.arrays import SPLITS
-from stages.common.data.decoding import one_line
+from stages.common.data.labels import Row, read_labels
+from stages.common.data.misreadings import masks, split_of, suspicion
+from stages.common.data.sources import ITSELF, Source, controls, counted, printable
 from stages.common.errors import UserError
 
 FOOD11 = (
     *("Bread", "Dairy product", "Dessert", "Egg", "Fried food", "Meat"),
     *("Noodles-Pasta", "Rice", "Seafood", "Soup", "Vegetable-Fruit"),
 )
+# Training photos of each class, as its makers publish it: by these it is known, its files say only 0 to 10.
+FOOD11_TRAINING = (994, 429, 1500, 986, 848, 1325, 440, 280, 855, 1500, 709)
 LAYOUTS = "{class}_{id}.jpg files or class folders, directly or under training/, validation/ and test/"
+ELSE = "or list file and label of each photo in a table (data.labels)"
 
-_SPLIT_OF = {
-    **dict.fromkeys(("training", "train"), "training"),
-    **dict.fromkeys(("validation", "valid", "val"), "validation"),
-    **dict.fromkeys(("evaluation", "testing", "test", "eval"), "test"),
-}
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
-_FLAT = re.compile(r"(\d+)_")
-_NUMBERED = re.compile(r"(?:class[_\- ]?)?(\d+)", re.IGNORECASE)
+# Class numbers have three digits at most, and what follows is no date: 20190812_101500 is a time.
+_FLAT = re.compile(r"(\d{1,3})_(?!\d{1,2}[-_.]\d{2,4}\b)")
+_NUMBERED = re.compile(r"(?:class[_\- ]?)?(\d{1,18})", re.IGNORECASE)
+_SHOWN = 30  # classes that are told one by one
 
-
-class Source:
-    """Photos in a folder or a zip; a context manager.
-
-    Raises `UserError` where `path` is missing, unreadable, neither a folder nor a zip, or holds no photo.
-    """
-
-    def __init__(self, path: Path):
-        self.path = path
-        self._lock = threading.Lock()
-        self._zip: zipfile.ZipFile | None = None
-        if not path.exists():
-            raise UserError(f"{path}: does not exist; give a folder of photos or a zip of one")
-        try:
-            if path.is_dir():
-                files, self._folders = _walk(path)
-                self._files = {name: name for name in files}
-            elif path.suffix.lower() == ".zip" or zipfile.is_zipfile(path):
-                self._zip = zipfile.ZipFile(path)
-                self._files, self._folders = _members(self._zip)
-            else:
-                raise UserError(
-                    f"{path}: neither a folder nor a zip; give a folder of photos or a zip of one"
-                )
-        except (zipfile.BadZipFile, NotImplementedError) as error:
-            raise UserError(f"{path}: broken zip ({one_line(error)}); copy or download it again") from None
-        except OSError as error:
-            raise UserError(f"{error.filename or path}: cannot be read ({error.strerror or error})") from None
-        if not self._files:
-            self.__exit__()
-            raise UserError(f"{path}: no photos in it; expected {LAYOUTS}")
-
-    def names(self) -> list[str]:
-        """Relative posix paths of the photos, sorted; hidden files and folders are left out."""
-        return sorted(self._files)
-
-    def folders(self) -> list[str]:
-        """Relative posix paths of the folders, sorted, empty ones among them."""
-        return sorted(self._folders)
-
-    def read(self, name: str) -> bytes:
-        """A photo's bytes; safe from several threads. Raises `ValueError` with a short reason."""
-        try:
-            if self._zip is None:
-                return (self.path / name).read_bytes()
-            with self._lock:  # a ZipFile counts its open members without a lock of its own
-                member = self._zip.open(self._files[name])
-            try:
-                return member.read()
-            finally:
-                with self._lock:
-                    member.close()
-        except Exception as error:  # zipfile and zlib raise many kinds on a broken member
-            raise ValueError(
-                f"cannot be read: {getattr(error, 'strerror', None) or one_line(error)}"
-            ) from None
-
-    def size(self, name: str) -> int:
-        """A photo's bytes, told without reading it; 0 where that cannot be told."""
-        if self._zip is not None:
-            return self._files[name].file_size
-        try:
-            return (self.path / name).stat().st_size
-        except OSError:
-            return 0
-
-    def __enter__(self) -> "Source":
-        return self
-
-    def __exit__(self, *_) -> None:
-        if self._zip is not None:
-            self._zip.close()
+_Path = tuple[str, ...]  # (folder, ..., file name); a folder's own path ends in an empty file name
+_Found = dict[str, list[tuple[str, str | None]]]  # split -> (photo, class)
 
 
 @dataclass(frozen=True)
@@ -109,169 +38,209 @@ class Listing:
     classes: list[str]
     splits: dict[str, list[tuple[str, int]]]
     rejected: list[tuple[str, str]]  # photos that cannot be used: (name, reason)
+    left_out: list[tuple[str, str]] = field(default_factory=list)  # photos that are not asked for
+    layout: str = ""  # how it was read, in words
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Photos of each class in each split."""
+        found = {split: Counter(label for _, label in photos) for split, photos in self.splits.items()}
+        return {
+            name: {split: found[split][index] for split in SPLITS} for index, name in enumerate(self.classes)
+        }
 
 
-def scan(source: Source) -> Listing:
-    """Tell each photo's split and class from its path.
+def scan(source: Source, class_folder: str = "top", labels: Path | None = None) -> Listing:
+    """Tell each photo's split and class.
 
-    Split folders are found by name at any depth; without any, every photo is for training. A class is a
-    folder below the split, or the digits that begin a file's name (`{class}_{id}.jpg`). Raises `UserError`
-    where the layout tells no class, for a single class, an empty one, and one that training lacks.
+    Split folders are found by name and lie side by side; without any, every photo is for training. A class is
+    a folder below the split ("top": the first one, "leaf": the one that holds the photo), or the number that
+    begins a file's name (`{class}_{id}.jpg`). `labels`: a table that says it instead. Photos beside the
+    splits, or not in the table, are left out.
+
+    Raises `UserError` where the layout tells no class or can be taken for another, for a single class, an
+    empty one, and one that training lacks.
     """
-    placed, folders, misplaced = _place(source)
-    flat = {split: _mostly_flat(photos) for split, photos in placed.items()}
+    for folder in source.folders():
+        if controls(folder):
+            raise UserError(
+                f"{source.path}: the folder '{printable(folder)}' has a control character in its name; rename it"
+            )
+    if labels is not None:
+        return _from_table(source, labels)
+    files = [tuple(name.split("/")) for name in source.names()]
+    folders = [(*name.split("/"), "") for name in source.folders()]
+    _require_no_links(source)
+    base, of_split = _split_folders(source, folders)
+    left_out, placed, empty = [], {split: [] for split in SPLITS}, []
+    if of_split:
+        for path in files:
+            folder = path[: len(base) + 1]
+            if folder in of_split:
+                split, depth = of_split[folder]
+                placed[split].append(("/".join(path), path[depth:]))
+            else:
+                left_out.append(("/".join(path), f"in none of the split folders {_named(of_split)}"))
+        _require_splits(source, of_split, left_out)
+        for path in folders:
+            split, depth = of_split.get(path[: len(base) + 1], (None, 0))
+            if split == "training" and len(path) > depth + 1:
+                empty.append(path[depth:])
+    else:
+        depth = _root(files, folders)
+        base = files[0][:depth]
+        placed["training"] = [("/".join(path), path[depth:]) for path in files]
+        empty = [path[depth:] for path in folders if len(path) > depth + 1]
 
-    found: dict[str, list[tuple[str, str | None]]] = {split: [] for split in SPLITS}
+    flat = {split: _mostly_flat(photos) for split, photos in placed.items()}
+    found: _Found = {split: [] for split in SPLITS}
+    misplaced = []
     for split, photos in placed.items():
         for name, below in photos:
-            cls = _class(below, flat[split], flat["training"])
+            cls = _class(below, class_folder, flat[split], flat["training"])
             if cls is None and split != "test":
                 kind = "photos are named {class}_{id}" if flat["training"] else "classes are folders"
                 misplaced.append((name, f"no class: in this source {kind}"))
             else:
                 found[split].append((name, cls))
 
-    known = {cls for _, cls in found["training"]}
-    if not known:
+    _require_training(source, found, of_split, left_out, placed)
+    if beside := masks(name for name, _ in placed["training"]):
         raise UserError(
-            f"{source.path}: no training photo's class can be told; the layouts read are {LAYOUTS}"
+            f"{source.path}: '{printable(beside[0])}' looks like the mask of a photo beside it, as {len(beside):,} "
+            f"do: move them out, {ELSE}"
         )
-    empty = [] if flat["training"] else sorted(folders - known)
-    if empty:
-        raise UserError(f"{source.path}: class folder '{empty[0]}' holds no photo; add photos or delete it")
-    for split in ("validation", "test"):
-        for name, cls in found[split]:
-            if cls is not None and cls not in known:
-                raise UserError(
-                    f"{source.path}: {split} has class '{cls}' ({name}) and training has no photo of it;"
-                    " add some, or take the class out"
-                )
-    if len(known) == 1:
-        raise UserError(f"{source.path}: only one class ('{min(known)}'); classifying needs two or more")
-
-    classes = _ordered(known)
-    label = {None: -1, **{cls: index for index, cls in enumerate(classes)}}
-    if flat["training"] and classes == [str(number) for number in range(len(FOOD11))]:
-        classes = list(FOOD11)  # Food-11 itself, as its makers and the course copies lay it out
-    splits = {split: [(name, label[cls]) for name, cls in photos] for split, photos in found.items()}
-    return Listing(classes, splits, sorted(misplaced))
+    if not flat["training"]:
+        _require_classes(source, base, class_folder, placed["training"], empty)
+    if class_folder == "leaf" and not flat["training"]:
+        found = _shortened(found)
+    kind = "numbers that begin the files' names" if flat["training"] else _kind(class_folder, placed)
+    where = f"below the splits {_named(of_split)}" if of_split else "without splits"
+    return _listing(source, found, misplaced, left_out, f"{kind}, {where}", flat["training"], "/".join(base))
 
 
-def hold_out(listing: Listing, copies: dict[str, str], fraction: float, seed: int) -> Listing:
-    """Give a listing without validation photos some: `fraction` of each class's training photos.
-
-    Photos of the same bytes, for which `copies` has the same value, stay together. At least one photo of a
-    class is taken and at least one stays, unless all are copies of one, which stays. A photo's turn is a hash
-    of the seed and its name (the first name of its copies), so neither the order of files nor a photo added
-    later moves the others about. Copies in two classes are not taken and do not count.
-    """
-    if listing.splits["validation"]:
-        return listing
-    groups = defaultdict(list)
-    for name, label in listing.splits["training"]:
-        groups[copies.get(name, name)].append((name, label))
-    by_class = defaultdict(list)
-    for photos in groups.values():
-        labels = {label for _, label in photos}
-        if len(labels) == 1:
-            by_class[labels.pop()].append(sorted(name for name, _ in photos))
-    held = {name for photos in by_class.values() for name in _share(photos, fraction, seed)}
-
-    training = sorted(photo for photo in listing.splits["training"] if photo[0] not in held)
-    validation = sorted(photo for photo in listing.splits["training"] if photo[0] in held)
-    return replace(listing, splits={**listing.splits, "training": training, "validation": validation})
-
-
-def _share(groups: list[list[str]], fraction: float, seed: int) -> list[str]:
-    """Groups in turn as far as the wanted number of photos allows, and one more where that is nearer."""
-
-    def turn(group: list[str]) -> tuple[bytes, str]:
-        name = group[0]
-        return hashlib.sha256(f"{seed}/{name}".encode("utf-8", "surrogateescape")).digest(), name
-
-    count = sum(map(len, groups))
-    wanted = min(max(1, round(fraction * count)), count - 1)
-    taken, left = [], []
-    for group in sorted(groups, key=turn):
-        if len(taken) + len(group) <= wanted:
-            taken += group
-        else:
-            left.append(group)
-    if len(left) > 1:
-        smallest = min(left, key=len)
-        if not taken or len(taken) + len(smallest) - wanted < wanted - len(taken):
-            taken += smallest
-    return taken
-
-
-def _hidden(path: str) -> bool:
-    return any(part.startswith(".") or part == "__MACOSX" for part in path.split("/"))
-
-
-def _is_photo(name: str) -> bool:
-    return PurePosixPath(name).suffix.lower() in _SUFFIXES
-
-
-def _walk(root: Path) -> tuple[list[str], set[str]]:
-    """Photos and folders below `root`; linked folders are followed, as torchvision's ImageFolder does."""
-
-    def stop(error: OSError) -> None:
-        raise error
-
-    files, folders = [], set()
-    for folder, below, names in os.walk(root, onerror=stop, followlinks=True):
-        below[:] = [name for name in below if not _hidden(name)]
-        here = Path(folder).relative_to(root)
-        folders.update((here / name).as_posix() for name in below)
-        files += [(here / name).as_posix() for name in names if _is_photo(name) and not _hidden(name)]
-    return files, folders
-
-
-def _members(archive: zipfile.ZipFile) -> tuple[dict[str, zipfile.ZipInfo], set[str]]:
-    """Photos and folders of a zip. A folder need not have an entry; some tools write backslashes."""
-    files, folders = {}, set()
-    for info in archive.infolist():
-        path = PurePosixPath(info.filename.replace("\\", "/").lstrip("/"))
-        if _hidden(str(path)):
-            continue
-        is_folder = info.is_dir() or info.filename.endswith("\\")
-        folders.update(str(folder) for folder in ([path] if is_folder else []) + list(path.parents)[:-1])
-        if not is_folder and _is_photo(path.name):
-            files[str(path)] = info
-    return files, folders
-
-
-_Path = tuple[str, ...]  # (folder, ..., file name); a folder's own path ends in an empty file name
-
-
-def _place(source: Source) -> tuple[dict[str, list[tuple[str, _Path]]], set[str], list[tuple[str, str]]]:
-    """Each split's photos with their paths below it, training's class folders, and the misplaced photos."""
-    files = [tuple(name.split("/")) for name in source.names()]
-    folders = [(*name.split("/"), "") for name in source.folders()]
-    if any(_below_split(path) for path in files):
-        locate = _below_split
+def told(source: Source, listing: Listing) -> list[str]:
+    """How a source was read, and its photos in each class and split: lines for people."""
+    counts = listing.counts()
+    lines = [f"{source.path}: {len(listing.classes)} classes, {listing.layout}"]
+    if len(counts) <= _SHOWN:
+        for name, of in counts.items():
+            held = ", ".join(f"{count:,} {split}" for split, count in of.items() if count)
+            lines.append(f"  {printable(name)}: {held}")
     else:
-        root = _root(files, folders)
+        of = [of["training"] for of in counts.values()]
+        lines.append(f"  {min(of):,} to {max(of):,} training photos a class")
+    unlabelled = sum(label < 0 for _, label in listing.splits["test"])
+    if unlabelled:
+        lines.append(f"  {unlabelled:,} test photos without a class")
+    if listing.left_out:
+        first, reason = listing.left_out[0]
+        lines.append(f"  left out: {len(listing.left_out):,} photos, as {printable(first)} ({reason})")
+    if source.passed_over:
+        lines.append(f"  passed over, no photos: {counted(source.passed_over)}")
+    if source.again:
+        link, where = source.again[0]
+        more = f", and {len(source.again) - 1:,} more" if len(source.again) > 1 else ""
+        lines.append(
+            f"  passed over: {printable(link)}, which leads to {printable(where)}, read already{more}"
+        )
+    return lines
 
-        def locate(path: _Path) -> tuple[str, _Path] | None:
-            return ("training", path[root:]) if len(path) > root else None
 
-    placed = {split: [] for split in SPLITS}
-    misplaced = []
-    for path in files:
-        if place := locate(path):
-            placed[place[0]].append(("/".join(path), place[1]))
-        else:
-            misplaced.append(("/".join(path), f"in none of the split folders {', '.join(_SPLIT_OF)}"))
-    places = [place for path in folders if (place := locate(path))]
-    return placed, {below[0] for split, below in places if split == "training" and len(below) > 1}, misplaced
+# -- by the path --
 
 
-def _below_split(path: _Path) -> tuple[str, _Path] | None:
-    for depth, folder in enumerate(path[:-1]):
-        if split := _SPLIT_OF.get(folder.lower()):
-            return split, path[depth + 1 :]
-    return None
+def _require_no_links(source: Source) -> None:
+    """Raises `UserError` where what a split holds is a link to a folder of the source that is in none."""
+    for link, where in source.again:
+        loops = where == ITSELF or f"{link}/".startswith(f"{where}/")
+        if not loops and any(map(split_of, link.split("/"))) and not any(map(split_of, where.split("/"))):
+            raise UserError(
+                f"{source.path}: '{printable(link)}' leads to '{printable(where)}', and a folder is read once: move "
+                f"'{printable(where)}' out of the source, where links may lead, {ELSE}"
+            )
+
+
+def _require_splits(source: Source, of_split: dict, left_out: list[tuple[str, str]]) -> None:
+    """Raises `UserError` where a split's folder may as well be the class of that name."""
+    beside = sorted({name.rpartition("/")[0] for name, _ in left_out} - {""})
+    if beside and len({split for split, _ in of_split.values()}) == 1:
+        raise UserError(f"{source.path}: {_a_class(of_split, beside)}")
+
+
+def _a_class(of_split: dict, beside: list[str]) -> str:
+    name = printable(next(iter(of_split))[-1])
+    return (
+        f"'{name}' is taken for a split, but '{printable(beside[0])}' holds photos beside it: if '{name}' is a "
+        f"class, rename it (say, to '{name}_'); if it is a split, move what is beside it out; {ELSE}"
+    )
+
+
+def _split_folders(source: Source, folders: list[_Path]) -> tuple[_Path, dict[_Path, tuple[str, int]]]:
+    """The folder that holds the splits, and each split's folder -> (split, how deep its classes begin)."""
+    found = [
+        path[:-1]
+        for path in folders
+        if split_of(path[-2]) and not any(split_of(folder) for folder in path[:-2])
+    ]
+    if not found:
+        return (), {}
+    holding = {
+        tuple(name.split("/")[:depth]) for name in source.names() for depth in range(name.count("/") + 1)
+    }
+    parents = {path[:-1] for path in found}
+    parents = sorted({path[:-1] for path in found if path in holding} or parents, key=lambda p: (len(p), p))
+    if len(parents) > 1:
+        raise UserError(_two_places(source, parents, found))
+    taken: dict[str, _Path] = {}
+    for path in [path for path in found if path[:-1] == parents[0]]:
+        split = split_of(path[-1])
+        if split in taken:
+            raise UserError(
+                f"{source.path}: '{taken[split][-1]}' and '{path[-1]}' are both taken for {split}; keep one of them"
+            )
+        taken[split] = path
+    of_split: dict[_Path, tuple[str, int]] = {}
+    classes: set[str] = set()  # training's
+    for split in filter(taken.get, SPLITS):
+        inner = _inner(taken[split], folders, source, classes)
+        of_split[taken[split]] = split, len(inner)
+        if split == "training":
+            deeper = [path for path in folders if path[: len(inner)] == inner and len(path) > len(inner) + 1]
+            classes = {path[len(inner)] for path in deeper}
+    return parents[0], of_split
+
+
+def _inner(path: _Path, folders: list[_Path], source: Source, classes: set[str]) -> _Path:
+    """The folder that holds a split's classes: seg_train/seg_train/, as some zips have it, is one folder.
+
+    But not where that is one of training's classes: test/test/ beside train/test/.
+    """
+    while True:
+        within = [
+            folder[:-1] for folder in folders if folder[: len(path)] == path and len(folder) == len(path) + 2
+        ]
+        photos = any(tuple(name.split("/")[:-1]) == path for name in source.names())
+        if photos or len(within) != 1 or split_of(within[0][-1]) != split_of(path[-1]):
+            return path
+        if within[0][-1] in classes:
+            return path
+        path = within[0]
+
+
+def _two_places(source: Source, parents: list[_Path], found: list[_Path]) -> str:
+    """Why split folders at several places are not understood."""
+    first, second = ("/".join(parent) or "the source itself" for parent in parents[:2])
+    splits = sorted({path[-1] for path in found}, key=_by_split)
+    if len({len(parent) for parent in parents}) == 1:
+        return (
+            f"{source.path}: the split folders {', '.join(splits)} lie inside '{printable(first)}', "
+            f"'{printable(second)}', ...: if those are classes, move the splits above them, as {splits[0]}/"
+            f"{printable(first)}; if each is a data set, give one as the source; {ELSE}"
+        )
+    return (
+        f"{source.path}: split folders at two places, '{printable(first)}' and '{printable(second)}'; if the data set "
+        "holds itself again, delete one, else give one of them as the source"
+    )
 
 
 def _root(files: list[_Path], folders: list[_Path]) -> int:
@@ -291,12 +260,227 @@ def _mostly_flat(photos: list[tuple[str, _Path]]) -> bool:
     return in_folders[False] > in_folders[True]
 
 
-def _class(below: _Path, flat: bool, flat_training: bool) -> str | None:
+def _class(below: _Path, class_folder: str, flat: bool, flat_training: bool) -> str | None:
     """A photo's class; numbers that begin file names are classes only where training's are."""
-    if not flat:
-        return below[0] if len(below) > 1 else None
+    if not flat or not flat_training:
+        folders = below[:-1] if class_folder == "leaf" else below[:1]
+        return "/".join(folders) if len(below) > 1 else None
     match = _FLAT.match(below[-1])
     return str(int(match[1])) if match and flat_training and len(below) == 1 else None
+
+
+def _shortened(found: _Found) -> _Found:
+    """Classes by the folder that holds the photo, where that says which; else by the path to it.
+
+    The folders of a class need not lie as deep in every split: train/Brown-Cap, test/Mushroom/Brown-Cap. But
+    not in others: train/Fruit/Kiwi is not test/Bird/Kiwi.
+    """
+    paths = {cls for _, cls in found["training"]} - {None}
+    last = Counter(_last(path) for path in paths)
+    folders = {_last(path): set(path.split("/")) for path in paths if last[_last(path)] == 1}
+
+    def short(path: str | None) -> str | None:
+        if path is None or (of_training := folders.get(_last(path))) is None:
+            return path
+        here = set(path.split("/"))
+        return _last(path) if here <= of_training or here >= of_training else path
+
+    return {split: [(name, short(cls)) for name, cls in photos] for split, photos in found.items()}
+
+
+def _last(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _kind(class_folder: str, placed: dict) -> str:
+    if class_folder == "leaf":
+        return "the folders that hold the photos (class_folder: leaf)"
+    leaves = {below[:-1] for _, below in placed["training"] if len(below) > 1}
+    nested = any(len(folder) > 1 for folder in leaves)
+    hint = f" (with folders in them: class_folder: leaf would read {len(leaves):,} classes)" if nested else ""
+    return f"class folders{hint}"
+
+
+def _require_training(source: Source, found: _Found, of_split: dict, left_out: list, placed: dict) -> None:
+    """Raises `UserError` where no training photo has a class, saying what may be meant."""
+    classes = {cls for _, cls in found["training"]} - {None}
+    if classes:
+        if _mostly_flat(placed["training"]) and min(map(int, classes)) > 1:
+            first = printable(placed["training"][0][0])
+            raise UserError(
+                f"{source.path}: the numbers that begin the photos' names ({first}) do not begin at 0 or 1, so they "
+                f"are hardly classes; sort the photos into class folders, {ELSE}"
+            )
+        return
+    beside = sorted({name.rpartition("/")[0] for name, _ in left_out} - {""})
+    if of_split and beside:
+        raise UserError(f"{source.path}: {_a_class(of_split, beside)}")
+    if placed["training"]:
+        first = printable(placed["training"][0][0])
+        raise UserError(
+            f"{source.path}: no training photo's class can be told ({first}); the layouts read are {LAYOUTS}; {ELSE}"
+        )
+    raise UserError(
+        f"{source.path}: no training photos: there are {_named(of_split)}, and none in a folder train or training; "
+        f"the layouts read are {LAYOUTS}"
+    )
+
+
+def _require_classes(
+    source: Source, base: _Path, class_folder: str, photos: list[tuple[str, _Path]], folders: list[_Path]
+) -> None:
+    """Raises `UserError` where folders are hardly classes, or one of them is empty."""
+    below: dict[str, set[str]] = {path[1][0]: set() for path in photos if len(path[1]) > 1}
+    for _, path in photos:
+        if len(path) > 1:
+            below[path[0]].add(path[1] if len(path) > 2 else "")
+    if class_folder == "top":
+        hold = {folder[0] for folder in folders}
+        inner = sorted(below[only] - {""}) if len(below) == 1 and (only := next(iter(below))) else []
+        if empty := sorted(hold - below.keys()):
+            within = printable("/".join((*base, only))) if inner else ""
+            more = f"; if the classes are the folders in '{within}', give that as the source" if inner else ""
+            raise UserError(
+                f"{source.path}: class folder '{printable(empty[0])}' holds no photo; add photos or move it out{more}"
+            )
+        if len(inner) > 1:
+            raise UserError(
+                f"{source.path}: only one class ('{printable(only)}'), with the folders '{printable(inner[0])}', "
+                f"'{printable(inner[1])}', ... in it; if those are the classes, set class_folder: leaf"
+            )
+        if (why := suspicion(below, base[-1] if base else source.path.name)) is not None:
+            raise UserError(f"{source.path}: {why}, {ELSE}")
+        return
+    holding = {"/".join(path[:-1]) for _, path in photos}
+    for folder in sorted({"/".join(folder[:-1]) for folder in folders}):
+        if not any(path == folder or path.startswith(f"{folder}/") for path in holding):
+            raise UserError(
+                f"{source.path}: class folder '{printable(folder)}' holds no photo; add photos or move it out"
+            )
+
+
+# -- by a table --
+
+
+def _from_table(source: Source, path: Path) -> Listing:
+    """The photos that a labels file names."""
+    rows, with_splits = read_labels(path)
+    there = set(source.names())
+    files = [tuple(name.split("/")) for name in source.names()]
+    root = "/".join(files[0][: _root(files, [])])
+    folder = posixpath.commonpath([path.rpartition("/")[0] for path in there])
+    prefixes = ["", *(f"{parent}/" for parent in accumulate(folder.split("/"), "{}/{}".format) if parent)]
+    prefix = max(prefixes, key=lambda prefix: sum(prefix + row.file in there for row in rows))
+    found: _Found = {split: [] for split in SPLITS}
+    rejected: list[tuple[str, str]] = []
+    seen: dict[str, Row] = {}
+    for row in rows:
+        split = "training"
+        if with_splits and (split := split_of(row.split)) is None:
+            raise UserError(
+                f"{path}: line {row.line}: split '{printable(row.split)}'; expected train, val or test"
+            )
+        if not row.label and split != "test":
+            raise UserError(f"{path}: line {row.line}: no label; only test photos may do without")
+        name = prefix + row.file
+        if name not in there:
+            reason = f"in line {row.line} of the labels, but there is no such photo"
+            rejected.append((printable(row.file), reason))
+            continue
+        first = seen.setdefault(name, row)
+        if first is row:
+            found[split].append((name, row.label or None))
+        elif (first.label, split_of(first.split)) != (row.label, split_of(row.split)):
+            raise UserError(
+                f"{path}: line {row.line}: {printable(row.file)} stands in line {first.line} with another label or "
+                "split; delete one of the two"
+            )
+    if not any(found.values()):
+        raise UserError(
+            f"{path}: none of its photos is in {source.path}: it names '{printable(rows[0].file)}', and there is "
+            f"'{printable(source.names()[0])}'; name each by its path from {source.path} on"
+        )
+    if not found["training"]:
+        raise UserError(f"{path}: no photo of train is in {source.path}; list some, with the split train")
+    left_out = [(name, f"not listed in {path}") for name in there if name not in seen]
+    found = {split: sorted(photos) for split, photos in found.items()}
+    layout = f"as {path} says, {'with' if with_splits else 'without'} splits"
+    return _listing(source, found, rejected, left_out, layout, False, root)
+
+
+# -- both --
+
+
+def _listing(
+    source: Source,
+    found: _Found,
+    rejected: list[tuple[str, str]],
+    left_out: list[tuple[str, str]],
+    layout: str,
+    flat: bool,
+    base: str,
+) -> Listing:
+    """Classes in order, and labels by it."""
+    known = {cls for _, cls in found["training"] if cls is not None}
+    for split in ("validation", "test"):
+        classes = {cls for _, cls in found[split]} - {None}
+        for name, cls in found[split]:
+            if cls is not None and cls not in known:
+                raise UserError(f"{source.path}: {_unknown(split, cls, name, known, classes)}")
+    if len(known) == 1:
+        raise UserError(
+            f"{source.path}: only one class ('{printable(min(known))}'); classifying needs photos of two or more"
+        )
+    classes = _ordered(known)
+    label = {None: -1, **{cls: index for index, cls in enumerate(classes)}}
+    splits = {split: sorted((name, label[cls]) for name, cls in photos) for split, photos in found.items()}
+    names = _names(source, base, classes)
+    counts = Counter(index for _, index in splits["training"])
+    if flat and names is None and classes == [str(number) for number in range(len(FOOD11))]:
+        published = zip(sorted(counts), FOOD11_TRAINING, strict=True)
+        if all(0.95 * count <= counts[index] <= count for index, count in published):
+            names, layout = list(FOOD11), f"{layout}; by the number of its photos it is Food-11"
+    layout = layout if names is None or names == list(FOOD11) else f"{layout}, called as classes.txt says"
+    rejected = sorted([*rejected, *source.rejected])
+    return Listing(names or classes, splits, rejected, sorted(left_out), layout)
+
+
+def _unknown(split: str, cls: str, name: str, known: set[str], classes: set[str]) -> str:
+    """What is wrong with a class that training lacks."""
+    said = f"{split} has class '{printable(cls)}' ({printable(name)}) and training has no photo of it"
+    near = sorted(other for other in known if _plain(other) == _plain(cls))
+    if near:
+        return f"{said}, but of '{printable(near[0])}': names are compared letter by letter, so rename one of the two"
+    if split == "test" and classes == {cls}:
+        return f"{said}; if the test photos have no class, put them directly into the test folder"
+    return f"{said}; add some or take the class out, {ELSE}"
+
+
+def _names(source: Source, base: str, classes: list[str]) -> list[str] | None:
+    """What classes.txt calls numbered classes: number k is line k, counted from 0 or 1 as the numbers say."""
+    numbers = [int(match[1]) for cls in classes if (match := _NUMBERED.fullmatch(cls))]
+    if len(numbers) < len(classes):
+        return None
+    names = source.class_names(base)
+    if names is None:
+        return None
+    if len(set(numbers)) < len(numbers):
+        twice = next(number for number in numbers if numbers.count(number) > 1)
+        raise UserError(
+            f"{source.path}: two classes are of the number {twice}, which classes.txt names; rename one"
+        )
+    lines, highest = len(names), max(numbers)
+    if highest > lines or (highest == lines and 0 in numbers):
+        raise UserError(
+            f"{source.path}: classes.txt names {lines} classes, and there is a class {highest}; write a line for each"
+        )
+    if 0 not in numbers and highest < lines:
+        raise UserError(
+            f"{source.path}: classes.txt names {lines} classes, and there is neither a class 0 nor a class {lines}, so "
+            "its first line may be class 0 or 1; delete it, or call the classes by their names"
+        )
+    first = 0 if 0 in numbers else 1
+    return [names[number - first] for number in numbers]
 
 
 def _ordered(classes: set[str]) -> list[str]:
@@ -311,4 +495,14 @@ def _ordered(classes: set[str]) -> list[str]:
 
 
 def _plain(name: str) -> str:
-    return re.sub(r"[/\-_ ]+", " ", name).lower()
+    return re.sub(r"[/\-_\s]+", " ", name).strip().casefold()
+
+
+def _named(of_split: dict[_Path, tuple[str, int]]) -> str:
+    return ", ".join(
+        f"'{printable(name)}'" for name in sorted((path[-1] for path in of_split), key=_by_split)
+    )
+
+
+def _by_split(name: str) -> tuple[int, str]:
+    return SPLITS.index(split_of(name)), name

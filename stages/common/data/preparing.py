@@ -1,12 +1,13 @@
 """From photos to the prepared data set: decoding and writing, a few photos at a time."""
 
 import csv
+import io
 import json
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,8 +17,11 @@ from stages.common import machine, progress
 from stages.common.data import copies
 from stages.common.data.arrays import SPLITS, ArrayWriter, Manifest, digest
 from stages.common.data.decoding import decode
-from stages.common.data.layouts import Listing, Source, hold_out, scan
+from stages.common.data.holding_out import hold_out
+from stages.common.data.layouts import Listing, scan, told
+from stages.common.data.sources import Source, printable
 from stages.common.errors import UserError
+from stages.common.files import whole, write
 
 CHUNK = 32  # photos a thread decodes at a time: handing them over one by one takes as long as decoding them
 AHEAD = 2  # chunks in flight per thread: one in work, one to go on with
@@ -32,53 +36,71 @@ def build(
     seed: int,
     label: str,
     key: str,
+    rejects: Path,
+    class_folder: str = "top",
+    labels: Path | None = None,
 ) -> Manifest:
-    """Decode the photos of a folder or zip into arrays under `directory`.
+    """Decode the photos of a folder or zip into arrays under `directory`, which appears when all is done.
 
     Writes per split `{split}.npy` (N, image_size, image_size, 3) uint8 and `{split}_labels.npy` (N,) int64,
-    then `files.csv`, `rejected.csv`, `duplicates.csv` and `manifest.json`. The same photos give the same
-    bytes, whatever the number of threads, and no more than a few photos are in memory at a time. A source
+    then `files.csv`, `classes.csv`, `rejected.csv`, `duplicates.csv`, `left_out.csv` and `manifest.json`. The
+    same photos give the same bytes, whatever the number of threads, and no more than a few photos are in
+    memory at a time. class_folder and labels say where classes are found, see `layouts.scan`. A source
     without validation photos gives up `val_fraction` of each class's training photos for it, by `seed`.
     Which copies are left out is decided before anything is decoded: see `copies.settle`.
     `label` heads the progress bar; `key` is the section of params.yaml that errors point at.
 
     Raises `UserError` for a source that cannot be used, for more than `max_rejected` rejected photos, for a
-    class whose training photos were all rejected, and where no validation photo is left.
+    class whose training photos were all rejected, and where no validation photo is left. What was rejected
+    and which copies were left out is then listed in the file `rejects`.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    (directory / "manifest.json").unlink(missing_ok=True)  # vouches for the rest: goes first, comes last
     with Source(source) as photos:
-        listing, copied = _listing(photos, val_fraction, seed, label)
-        done = _decode(photos, listing, directory, image_size, label)
+        listing, copied = _listing(photos, class_folder, labels, val_fraction, seed, label)
+        size = sum(map(len, listing.splits.values())) * image_size**2 * 3
+        with whole(directory, size) as folder:
+            folder.mkdir()
+            done = _decode(photos, listing, folder, image_size, label)
+            return _finish(source, folder, listing, copied, done, image_size, max_rejected, key, rejects)
+
+
+def _finish(
+    source: Path,
+    folder: Path,
+    listing: Listing,
+    copied: list[copies.Copy],
+    done: "_Decoded",
+    image_size: int,
+    max_rejected: int,
+    key: str,
+    rejects: Path,
+) -> Manifest:
+    """Write what stands beside the images, if they are good enough."""
     used = {row.file for row in done.kept}
     copied = [copy for copy in copied if copy.file in used or not copy.kept]
     dropped = sum(not copy.kept for copy in copied)
-    rejected, listed = listing.rejected + done.rejected, directory / "rejected.csv"
-
+    rejected = listing.rejected + done.rejected
+    wrong = _wrong(done, listing, rejected, max_rejected, key, rejects)
+    if wrong:
+        again = [(copy.file, f"same bytes as {copy.first_seen}") for copy in copied if not copy.kept]
+        write(rejects, _csv(("file", "reason"), rejected + again))
+        raise UserError(f"{source}: {wrong}")
+    rejects.unlink(missing_ok=True)  # of a run before
     for split in SPLITS:
         labels = [row.label for row in done.kept if row.split == split]
-        np.save(directory / f"{split}_labels.npy", np.array(labels, dtype=np.int64))
-    _write_csv(directory / "files.csv", ("split", "file", "label"), done.kept)
-    _write_csv(listed, ("file", "reason"), rejected)
-    duplicates = ((copy.file, copy.first_seen, "yes" if copy.kept else "no") for copy in copied)
-    _write_csv(directory / "duplicates.csv", ("file", "first_seen", "kept"), duplicates)
-
-    if len(rejected) > max_rejected:
-        file, reason = rejected[0]
-        raise UserError(
-            f"{source}: {len(rejected)} photos rejected, {key}.max_rejected allows {max_rejected};"
-            f" the first is {file} ({reason}); mend or remove those in {listed}, or raise the limit"
-        )
-    left = {row.label for row in done.kept if row.split == "training"}
-    for index, name in enumerate(listing.classes):
-        if index not in left:
-            raise UserError(f"{source}: every training photo of class '{name}' was rejected; see {listed}")
-    if not any(row.split == "validation" for row in done.kept):
-        raise UserError(
-            f"{source}: every validation photo was rejected ({listed}) or left out as a copy"
-            f" ({directory / 'duplicates.csv'}); add photos that training has not"
-        )
-
+        np.save(folder / f"{split}_labels.npy", np.array(labels, dtype=np.int64))
+    counts = ((name, *of.values()) for name, of in _kept(listing, done).counts().items())
+    for name, content in {
+        "files.csv": _csv(("split", "file", "label"), done.kept),
+        "classes.csv": _csv(("class", *SPLITS), counts),
+        "rejected.csv": _csv(("file", "reason"), rejected),
+        "duplicates.csv": _csv(
+            ("file", "first_seen", "kept"),
+            ((copy.file, copy.first_seen, "yes" if copy.kept else "no") for copy in copied),
+        ),
+        "left_out.csv": _csv(("file", "reason"), listing.left_out),
+    }.items():
+        # surrogateescape: a file name need not be text
+        (folder / name).write_bytes(content.encode("utf-8", "surrogateescape"))
     mean, std = done.moments.mean_std()
     manifest = Manifest(
         classes=tuple(listing.classes),
@@ -89,10 +111,46 @@ def build(
         rejected=len(rejected),
         duplicated=len(copied) - dropped,
         dropped=dropped,
-        digest=digest(directory),
+        left_out=len(listing.left_out),
+        digests={path.name: digest(path) for path in sorted(folder.iterdir())},
     )
-    (directory / "manifest.json").write_text(json.dumps(asdict(manifest), indent=2) + "\n")
+    text = json.dumps(asdict(manifest), indent=2) + "\n"
+    (folder / "manifest.json").write_text(text, encoding="utf-8")
     return manifest
+
+
+def _wrong(
+    done: "_Decoded",
+    listing: Listing,
+    rejected: list[tuple[str, str]],
+    max_rejected: int,
+    key: str,
+    listed: Path,
+) -> str | None:
+    """Why these photos are not good enough to go on with."""
+    if len(rejected) > max_rejected:
+        file, reason = rejected[0]
+        return (
+            f"{len(rejected)} photos rejected, {key}.max_rejected allows {max_rejected}; the first is "
+            f"{printable(file)} ({printable(reason)}); mend or remove those in {listed}, or raise the limit"
+        )
+    left = {row.label for row in done.kept if row.split == "training"}
+    for index, name in enumerate(listing.classes):
+        if index not in left:
+            name = printable(name)
+            return f"every training photo of class '{name}' was rejected; mend those in {listed}, or add some"
+    if not any(row.split == "validation" for row in done.kept):
+        return (
+            "every validation photo was rejected, or left out as its bytes are those of a training photo; "
+            f"replace those in {listed}"
+        )
+    return None
+
+
+def _kept(listing: Listing, done: "_Decoded") -> Listing:
+    """The listing of the photos that are in the arrays."""
+    splits = {split: [(row.file, row.label) for row in done.kept if row.split == split] for split in SPLITS}
+    return replace(listing, splits=splits)
 
 
 class _Row(NamedTuple):
@@ -135,18 +193,24 @@ class _Decoded:
     moments: _Moments = field(default_factory=_Moments)
 
 
-def _listing(photos: Source, val_fraction: float, seed: int, label: str) -> tuple[Listing, list[copies.Copy]]:
-    """What is to be decoded, and the copies."""
-    listing = scan(photos)
+def _listing(
+    photos: Source, class_folder: str, labels: Path | None, val_fraction: float, seed: int, label: str
+) -> tuple[Listing, list[copies.Copy]]:
+    """What is to be decoded, and the copies; tells how the source was read."""
+    listing = scan(photos, class_folder, labels)
     names = (name for split in SPLITS for name, _ in listing.splits[split])
     copied = copies.find(photos, names, label)
-    listing = hold_out(listing, copied, val_fraction, seed)
-    if not listing.splits["validation"]:
+    held = hold_out(listing, copied, val_fraction, seed)
+    listing, settled = copies.settle(held, copied)
+    if not held.splits["validation"]:
+        disputed = [f", as {printable(file)} ({why})" for file, why in listing.rejected if file in copied]
         raise UserError(
-            f"{photos.path}: no validation photos, and none can be held out, as no class of training has"
-            " two different photos; add photos"
+            f"{photos.path}: no validation photos, and none can be held out, as no class of training has two different "
+            f"photos (those that another class has too do not count{disputed[0] if disputed else ''}); add photos"
         )
-    return copies.settle(listing, copied)
+    for line in told(photos, listing):
+        progress.say(line)
+    return listing, settled
 
 
 def _decode(photos: Source, listing: Listing, directory: Path, size: int, label: str) -> _Decoded:
@@ -197,7 +261,7 @@ def _in_order(
         yield from pending.popleft().result()
 
 
-def _write_csv(path: Path, header: tuple[str, ...], rows: Iterable[tuple]) -> None:
-    # surrogateescape: a file name need not be text
-    with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([header, *rows])
+def _csv(header: tuple[str, ...], rows: Iterable[tuple]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    return text.getvalue()

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from stages.common.files import write_csv
 from stages.common.training.accuracy import wilson
 
 FOLDER = Path("data/predictions")
@@ -37,8 +38,8 @@ class Predictions(NamedTuple):
         return Predictions(*(part[known] for part in self))
 
 
-def write_predictions(name: str, classes: list[str], splits: dict[str, Predictions]) -> None:
-    """data/predictions/<name>.csv: split, file, label (empty where there is none), p(<class>) for each class.
+def write_predictions(folder: Path, name: str, classes: list[str], splits: dict[str, Predictions]) -> None:
+    """<folder>/<name>.csv: split, file, label (empty where there is none), p(<class>) for each class.
 
     Probabilities keep the nine digits that tell any two float32 apart, so the most probable class stays.
     """
@@ -50,9 +51,7 @@ def write_predictions(name: str, classes: list[str], splits: dict[str, Predictio
         rows.insert(0, "file", files)
         rows.insert(0, "split", split)
         parts.append(rows)
-    path = FOLDER / f"{name}.csv"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pd.concat(parts).to_csv(path, index=False, float_format="%.9g", lineterminator="\n", errors=NAMES)
+    write_csv(folder / f"{name}.csv", pd.concat(parts), "%.9g")
 
 
 def read_predictions(name: str, split: str = "validation") -> Predictions:

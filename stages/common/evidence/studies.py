@@ -14,7 +14,7 @@ from stages.common.errors import UserError
 from stages.common.evidence.catalogue import LARGE_STEPS, NETWORKS, SMALL_STEPS
 from stages.common.evidence.experiments import Reader, made
 from stages.common.evidence.intervals import CONFIDENCE, holm, mean_difference, t_test
-from stages.common.files import write_csv, write_json
+from stages.common.files import write, write_csv, write_json
 from stages.common.params import parsed
 
 SETTINGS = ("device", "precision", "threads", "torch")  # the keys of metrics/run.json
@@ -155,9 +155,8 @@ def write_study(
     revision: the commit whose code ran. parameters: its params.yaml. latency: plots/latency.csv of its first
     seed, which says with which versions, and on which machine the times are of. machine: where seeds ran.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "params.yaml").write_bytes(parameters)
-    (folder / "latency.csv").write_bytes(latency)
+    write(folder / "params.yaml", parameters)
+    write(folder / "latency.csv", latency)
     timed = pd.read_csv(io.BytesIO(latency)).iloc[0]
     facts = runs[0].facts
     write_json(

@@ -1,5 +1,6 @@
 """Pictures, drawn with matplotlib. The same table gives the same bytes."""
 
+import io
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from PIL import Image, ImageOps
 from scipy.optimize import isotonic_regression
 
 from stages.common.evidence.catalogue import words
+from stages.common.files import write
 from stages.common.report.tables import ordered, tested
 
 COLOURS = ("#1b6ca8", "#d1495b", "#2e8b57")  # of the rates
@@ -188,5 +190,7 @@ def _finish(figure: plt.Figure, axes: Axes, xlabel: str, title: str) -> None:
 
 
 def _save(figure: plt.Figure, path: Path | str) -> None:
-    figure.savefig(path, metadata={"Software": None})
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", metadata={"Software": None})
     plt.close(figure)
+    write(path, picture.getvalue())

@@ -18,7 +18,8 @@ from dvc_render import VegaRenderer
 from PIL import Image
 
 from stages.common.data.decoding import decode
-from stages.common.data.layouts import Source
+from stages.common.data.sources import Source
+from stages.common.files import write
 from stages.common.report.plots import PLOTS
 
 HERE = Path(__file__).parent
@@ -42,8 +43,7 @@ def write_page(path: Path | str, **content) -> None:
         vega=bundle(),
         **content,
     )
-    # A photo's name need not be Unicode.
-    Path(path).write_text(text, encoding="utf-8", errors="replace")
+    write(path, text.encode("utf-8", "replace"))  # a photo's name need not be Unicode
 
 
 @functools.cache

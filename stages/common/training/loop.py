@@ -15,7 +15,7 @@ from stages.common.networks.shapes import fill
 from stages.common.params import Fit
 from stages.common.training import losses
 from stages.common.training.examples import Examples
-from stages.common.training.resuming import Parent, Slot
+from stages.common.training.resuming import Slot
 
 EVAL_BATCH = 256  # images; no result depends on it
 CURVE_POINTS = 5  # validations in one fit, at most: enough for a curve, little of the time
@@ -74,7 +74,7 @@ def fit(
     `slot` and ends where it would have ended. Returns the curve, a dict a point: epoch, train_loss,
     val_accuracy; without `validation` there is none. Raises `UserError` if it diverges.
     """
-    device, parent, training = training.device, Parent(), training.seen_by(model.card)
+    device, training = training.device, training.seen_by(model.card)
     model.to(device, memory_format=torch.channels_last)
     optimizer = _optimizer(model, schedule)
     start, history = _resume(slot, model, optimizer)
@@ -88,7 +88,6 @@ def fit(
             order = np.random.default_rng([seed, first_epoch + epoch]).permutation(len(training))
             summed = torch.zeros((), device=device)
             for i, indices in enumerate(batches(order, schedule.batch_size)):
-                parent.check()
                 images = training.views.batch(view, indices)
                 batch = Batch(training.labels[torch.from_numpy(indices).to(device)], view, indices)
                 with machine.autocast(device):

@@ -8,7 +8,7 @@ from torch import nn
 
 from stages.common import progress
 from stages.common.errors import NotPossible
-from stages.common.files import METRICS, write_csv, write_json
+from stages.common.files import METRICS, whole, write, write_csv, write_json
 from stages.common.networks import costs
 from stages.common.networks.model_files import save_model
 from stages.common.params import Fit
@@ -37,10 +37,9 @@ def measured(model: nn.Module, path: Path, validation: Examples) -> dict[str, fl
 def leave_out(name: str, reason: NotPossible, **extra: None) -> None:
     """Say that a network could not be made, in the place of what `train` writes."""
     progress.say(f"{name}: left out: {reason}")
-    folder = Path("models") / name
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "reason.txt").write_text(f"{reason}\n", encoding="utf-8")
-    write_csv(folder / "training.csv", pd.DataFrame(columns=["epoch", "train_loss", "val_accuracy"]))
+    with whole(Path("models") / name) as folder:
+        write(folder / "reason.txt", f"{reason}\n")
+        write_csv(folder / "training.csv", pd.DataFrame(columns=["epoch", "train_loss", "val_accuracy"]))
     write_json(f"metrics/{name}.json", dict.fromkeys(METRICS) | extra | {"reason": str(reason)})
 
 
@@ -60,15 +59,16 @@ def train(
 
     loss, schedule and cycle as in `loop.fit`, which `fitting` may replace; `extra` joins the metrics.
     """
-    validation, folder = data.split("validation"), Path("models") / name
+    validation = data.split("validation")
     with resumable:
         training, slot = data.split("training"), resumable.slot("fit")
         history = fitting(
             model, training, validation, loss, schedule, slot, seed=data.seed, label=name, cycle=cycle
         )
-        save_model(model, folder / "model.safetensors")
-        write_csv(folder / "training.csv", pd.DataFrame(history))
-        metrics = measured(model, folder / "model.safetensors", validation) | extra
+        with whole(Path("models") / name) as folder:
+            save_model(model, folder / "model.safetensors")
+            write_csv(folder / "training.csv", pd.DataFrame(history))
+            metrics = measured(model, folder / "model.safetensors", validation) | extra
         write_json(f"metrics/{name}.json", metrics)
     progress.say(
         f"{name}: validation accuracy {metrics['val_accuracy']:.4f} "

@@ -6,7 +6,6 @@ finds it; the same run finds it wherever it happens, in an experiment's temporar
 when the stage is done.
 """
 
-import json
 import os
 import shutil
 import sys
@@ -16,10 +15,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
 
-from stages.common import machine
+from stages.common import machine, progress
+from stages.common.errors import UserError
+from stages.common.networks.model_files import read_tensors, write_tensors
 from stages.common.networks.registry import OWN
 
 SAVE_EVERY = 20.0  # seconds: a kill loses at most this much and the current epoch
@@ -35,26 +35,23 @@ class Slot:
         return self._path is not None and time.monotonic() - self._saved >= SAVE_EVERY
 
     def load(self) -> tuple[dict[str, torch.Tensor], dict] | None:
-        """What was saved, or None."""
+        """What was saved, or None, where it is damaged too."""
         if self._path is None or not self._path.exists():
             return None
         try:
-            with safe_open(self._path, framework="pt") as file:
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-                return tensors, json.loads(file.metadata()["info"])
-        except (OSError, SafetensorError):
+            return read_tensors(self._path, "info")
+        except (OSError, SafetensorError, UserError, KeyError, TypeError, ValueError):
             return None
 
     def save(self, tensors: dict[str, torch.Tensor], info: dict) -> None:
-        """Replace what was saved, at once or not at all."""
+        """Replace what was saved, at once or not at all; where that cannot be, the training goes on without."""
         if self._path is None:
             return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        part = self._path.with_suffix(f".{os.getpid()}")
-        save_file(
-            {k: v.detach().cpu().contiguous() for k, v in tensors.items()}, part, {"info": json.dumps(info)}
-        )
-        os.replace(part, self._path)
+        try:
+            write_tensors(self._path, tensors, "info", info)
+        except (OSError, UserError) as error:
+            progress.say(f"warning: no progress is kept, so a stopped run begins this stage anew: {error}")
+            self._path = None
         self._saved = time.monotonic()
 
 
@@ -90,14 +87,3 @@ def _modules() -> list[Path]:
     files = {getattr(module, "__file__", None) for module in modules}
     files.add(getattr(sys.modules["__main__"], "__file__", None))
     return sorted(Path(f) for f in files if f)
-
-
-class Parent:
-    """Ends this process when DVC is gone: a killed DVC leaves its stage writing beside the next run."""
-
-    def __init__(self):
-        self._parent = os.getppid() if "DVC_STAGE" in os.environ else None
-
-    def check(self) -> None:
-        if self._parent is not None and os.getppid() != self._parent:
-            sys.exit("error: dvc was stopped, so this stage stops too; run `dvc repro` to go on from here")

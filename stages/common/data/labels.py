@@ -1,0 +1,109 @@
+"""A table that says which class each photo has: a CSV or TSV of file, label and, if wanted, split."""
+
+import csv
+import io
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from stages.common.data.decoding import one_line
+from stages.common.data.sources import composed, controls, printable
+from stages.common.errors import UserError
+
+MAX_BYTES = 256 * 2**20
+COLUMNS = {  # what the header may call them
+    "file": (
+        *("file", "filename", "file_name", "path", "filepath", "file_path"),
+        *("image", "image_path", "photo"),
+    ),
+    "label": ("label", "class", "class_name", "category"),
+    "split": ("split", "set", "subset"),
+}
+
+
+class Row(NamedTuple):
+    """One photo in the table."""
+
+    line: int  # in the file, from 1
+    file: str  # relative posix path, composed
+    label: str  # "" where there is none
+    split: str  # as it stands there; "" where there is none
+
+
+def read_labels(path: Path) -> tuple[list[Row], bool]:
+    """The rows of a labels file, and whether it has a column of splits.
+
+    Columns are parted by tabs, semicolons or commas, whichever the header has. Text is UTF-8. Raises
+    `UserError` naming the line where it is no such table.
+    """
+    text = _text(path)
+    header = re.split(r"[\r\n]", text, maxsplit=1)[0]
+    delimiter = next((c for c in "\t;," if c in header), ",")
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
+    try:
+        names = next(rows, [])
+        columns = _columns(path, names)
+        filled = (cells for cells in rows if any(map(str.strip, cells)))
+        found = [_row(path, rows.line_num, cells, columns, len(names)) for cells in filled]
+    except csv.Error as error:
+        raise UserError(
+            f"{path}: line {rows.line_num}: {one_line(error)}; mend the quotation marks there or above"
+        ) from None
+    if not found:
+        raise UserError(f"{path}: no photo is listed; a line for each is expected below the header")
+    return found, "split" in columns
+
+
+def _text(path: Path) -> str:
+    try:
+        if not path.is_file():
+            what = "no file" if path.exists() else "no such file"
+            raise UserError(f"{path}: {what}; data.labels names a CSV or TSV of file, label and split")
+        if path.stat().st_size > MAX_BYTES:
+            raise UserError(f"{path}: over {MAX_BYTES / 2**20:.0f} MiB; that is no list of photos")
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise UserError(f"{path}: line {line}: not UTF-8; save it as UTF-8") from None
+    if "\0" in text:
+        raise UserError(f"{path}: no text, as it holds a NUL; save the table as a CSV in UTF-8")
+    return text
+
+
+def _columns(path: Path, header: list[str]) -> dict[str, int]:
+    """Which column holds what."""
+    given = [cell.strip().lower() for cell in header]
+    columns = {}
+    for meaning, names in COLUMNS.items():
+        at = [index for index, cell in enumerate(given) if cell in names]
+        if len(at) > 1:
+            raise UserError(
+                f"{path}: line 1: {len(at)} columns of {meaning} ({', '.join(given[i] for i in at)}); rename all but "
+                "one"
+            )
+        if at:
+            columns[meaning] = at[0]
+    if missing := [meaning for meaning in ("file", "label") if meaning not in columns]:
+        raise UserError(
+            f"{path}: line 1: no column '{missing[0]}'; the first line names the columns: file,label or "
+            f"file,label,split, and is {printable(','.join(header))[:60]!r}"
+        )
+    return columns
+
+
+def _row(path: Path, line: int, cells: list[str], columns: dict[str, int], count: int) -> Row:
+    if len(cells) <= max(columns.values()) or any(map(str.strip, cells[count:])):
+        raise UserError(
+            f"{path}: line {line}: {len(cells)} columns, and the header names {count}; quote what holds a comma"
+        )
+    file, label, split = (cells[columns[key]].strip() if key in columns else "" for key in COLUMNS)
+    if not file:
+        raise UserError(f"{path}: line {line}: no file; name one or delete the line")
+    if controls(label):
+        raise UserError(
+            f"{path}: line {line}: a control character in the label '{printable(label)}'; rename it"
+        )
+    parts = [part for part in file.replace("\\", "/").split("/") if part not in ("", ".")]
+    return Row(line, composed("/".join(parts)), composed(label), split)
