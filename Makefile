@@ -2,12 +2,15 @@
 PYTHON ?= python3
 # The stages are run as `python`, so the environment's programs come first.
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
+# A killed DVC leaves files on which every later one fails.
+MEND := @$(RUN) python -m stages.mend
 
-.PHONY: setup repro latency study check test readme
+.PHONY: setup repro latency study clean check test readme
 
 setup: .venv/installed .dvc/plots/page.html
 
 repro: setup
+	$(MEND)
 	$(RUN) dvc repro
 
 # The committed times are those of the machine they name: this measures on the one at hand.
@@ -20,7 +23,12 @@ PARAMS ?= params.yaml
 SEEDS ?= 0,1,2
 JOBS ?= 1
 study: setup
+	$(MEND)
 	$(RUN) python -m stages.study --params $(PARAMS) --seeds $(SEEDS) --jobs $(JOBS) $(if $(NAME),--name $(NAME))
+
+# The progress and the unfinished outputs of killed runs; no results.
+clean:
+	@$(RUN) $(PYTHON) -m stages.mend --clean
 
 # What is fast: the linter and all tests but those that run the pipeline.
 check: .venv/tests

@@ -3,13 +3,11 @@
 At 4 bits the CNN takes about the bytes that the student takes unquantized.
 """
 
-import shutil
 from pathlib import Path
 
-import pandas as pd
-
 from stages.common import errors
-from stages.common.files import METRICS, write_json
+from stages.common.errors import UserError
+from stages.common.files import METRICS, read_csv, write, write_json
 from stages.common.params import read
 
 STUDENT, CNN, CNN_BITS = Path("models/quantized/student"), Path("models/quantized/cnn"), 4
@@ -17,9 +15,12 @@ STUDENT, CNN, CNN_BITS = Path("models/quantized/student"), Path("models/quantize
 
 def export(folder: Path, bits: int, name: str) -> None:
     """One file, and the last figures measured at its bits."""
-    levels = pd.read_csv(folder / "levels.csv")
-    row = levels[levels["bits"] == bits].iloc[-1]
-    shutil.copy(folder / f"bits_{bits}.safetensors", f"models/{name}.safetensors")
+    levels = read_csv(folder / "levels.csv", ("bits", *METRICS))
+    found = levels[levels["bits"] == bits]
+    if found.empty:
+        raise UserError(f"{folder / 'levels.csv'}: says nothing of {bits} bits; run `dvc repro quantize`")
+    row = found.iloc[-1]
+    write(f"models/{name}.safetensors", (folder / f"bits_{bits}.safetensors").read_bytes())
     write_json(f"metrics/{name}.json", {key: row[key].item() for key in METRICS})
 
 

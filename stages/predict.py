@@ -29,10 +29,9 @@ from stages.common.data.sources import (
     composed,
     counted,
     is_photo,
-    printable,
     read_file,
 )
-from stages.common.errors import UserError
+from stages.common.errors import UserError, printable
 
 FINAL = Path("models/final/model.onnx")
 TOP = 3  # classes shown of a photo

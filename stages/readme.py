@@ -3,15 +3,13 @@
 Not a stage of the graph: `make readme` runs it.
 """
 
-import json
 from pathlib import Path
 
-import pandas as pd
 from PIL import Image
 
 from stages.common import errors
 from stages.common.data.layouts import FOOD11
-from stages.common.files import write
+from stages.common.files import read_csv, read_json, write
 from stages.common.report import charts, contents, tables
 
 README, STUDY = Path("README.md"), Path("studies/sample")
@@ -27,8 +25,8 @@ CLAIMS = (  # the original report's conclusions, and what Liu et al. 2019 ask of
 
 def figures() -> str:
     """The four figures that the page begins with."""
-    data = json.loads(Path("metrics/data.json").read_text(encoding="utf-8"))
-    tiles = tables.tiles(pd.read_csv("plots/tradeoff.csv"), pd.read_csv("plots/latency.csv"), data)
+    data = read_json("metrics/data.json")
+    tiles = tables.tiles(read_csv("plots/tradeoff.csv"), read_csv("plots/latency.csv"), data)
     return "".join(f"* **{value}** {label}\n" for value, label in tiles)
 
 
@@ -36,7 +34,7 @@ def claims() -> str:
     """CLAIMS over the seeds of the sample's study, if there is one. Raises `KeyError` for one not in it."""
     if not STUDY.exists():
         return "No study has been made yet: `make study SEEDS=0,1,2,3,4`.\n"
-    rows = pd.read_csv(STUDY / "claims.csv")
+    rows = read_csv(STUDY / "claims.csv")
     chosen = rows.set_index("claim", drop=False).loc[list(CLAIMS)]
     shown = contents.claims(STUDY / "claims.csv", "seeds")["shown"]
     return (

@@ -1,15 +1,12 @@
 """report: every result as CSV for `dvc plots`, the charts, and all of it on one page."""
 
 import functools
-import json
 from pathlib import Path
-
-import pandas as pd
 
 from stages.common import errors
 from stages.common.evidence.catalogue import Catalogue
 from stages.common.evidence.predictions import Predictions, class_names, read_predictions
-from stages.common.files import write_csv
+from stages.common.files import read_csv, read_json, write_csv
 from stages.common.params import read
 from stages.common.progress import say
 from stages.common.report import charts, contents, plots, tables
@@ -36,12 +33,12 @@ def main() -> None:
     wrong = contents.always_wrong(answers, catalogue, classes)
     for path, rows in (("data/flips.csv", flips[1]), ("data/always_wrong.csv", wrong)):
         write_csv(path, rows, None)
-    networks = pd.read_csv(PLOTS / "tradeoff.csv")
-    n = json.loads(Path("metrics/data.json").read_text(encoding="utf-8"))["validation"]
-    charts.pruning_chart(PLOTS / "pruning.png", pd.read_csv(PLOTS / "pruning.csv"), n)
+    networks = read_csv(PLOTS / "tradeoff.csv")
+    n = read_json("metrics/data.json")["validation"]
+    charts.pruning_chart(PLOTS / "pruning.png", read_csv(PLOTS / "pruning.csv"), n)
     charts.tradeoff_chart(PLOTS / "tradeoff.png", networks, n)
     write_page(PLOTS / "report.html", **contents.page(params, catalogue, answers, flips, wrong))
-    for line in tables.summary(networks, pd.read_csv(PLOTS / "claims.csv")):
+    for line in tables.summary(networks, read_csv(PLOTS / "claims.csv")):
         say(line)
 
 

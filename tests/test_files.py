@@ -6,10 +6,12 @@ import os
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from stages.common import files
 from stages.common.errors import UserError
-from stages.common.files import whole, write, write_csv, write_json
+from stages.common.files import read_csv, read_json, whole, write, write_csv, write_json
 
 
 def names(folder) -> list[str]:
@@ -98,3 +100,37 @@ def test_what_is_no_number_is_no_metric(tmp_path, value):
 def test_names_that_are_no_text_come_back_byte_for_byte(tmp_path):
     write_csv(tmp_path / "t.csv", pd.DataFrame({"file": ["caf\udce9.jpg"], "x": [0.1234567]}))
     assert (tmp_path / "t.csv").read_bytes() == b"file,x\ncaf\xe9.jpg,0.123457\n"
+
+
+TABLE = b"step,val_accuracy\n0,0.5\n1,\n"
+DICT = b'{"val_accuracy": 0.5}\n'
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_a_damaged_table_or_dict_is_one_line_or_has_what_was_asked_for(tmp_path_factory, data):
+    path = tmp_path_factory.getbasetemp() / "damaged"
+    whole, read = data.draw(
+        st.sampled_from(
+            [
+                (TABLE, lambda: read_csv(path, ("step", "val_accuracy"))),
+                (DICT, lambda: read_json(path, ["val_accuracy"])),
+            ]
+        )
+    )
+    at = data.draw(st.integers(0, len(whole)))
+    path.write_bytes(
+        whole[:at] + data.draw(st.binary(max_size=8)) + whole[at + data.draw(st.integers(0, 9)) :]
+    )
+    try:
+        assert "val_accuracy" in read()
+    except UserError as error:
+        assert str(path) in str(error)
+        assert "\n" not in str(error)
+        assert "dvc" in str(error)
+
+
+def test_a_missing_table_or_dict_is_one_line(tmp_path):
+    for read in (read_csv, read_json):
+        with pytest.raises(UserError, match="does not exist"):
+            read(tmp_path / "nowhere")

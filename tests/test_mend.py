@@ -332,10 +332,10 @@ def all_is_as_before(here: Path, finished: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step", range(16))
+@pytest.mark.parametrize("step", range(8))
 def test_a_lock_cut_anywhere_is_mended(here, finished, step):
     whole = (finished / "dvc.lock").read_bytes()
-    (here / "dvc.lock").write_bytes(whole[: len(whole) * step // 16])
+    (here / "dvc.lock").write_bytes(whole[: len(whole) * step // 8])
     all_is_as_before(here, finished)
 
 
@@ -367,11 +367,11 @@ def test_broken_readers_and_writers_are_mended(here, finished, text):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step", range(5))
+@pytest.mark.parametrize("step", range(3))
 def test_what_was_not_yet_an_entry_of_the_run_cache_is_mended(here, finished, step):
     for path in [path for path in mend.RUNS.glob("*/*/*")]:
         data = path.read_bytes()
-        path.with_name(".x5Gd_-a.tmp").write_bytes(data[: len(data) * step // 5])
+        path.with_name(".x5Gd_-a.tmp").write_bytes(data[: len(data) * (step + 1) // 3])
     (mend.RUNS / "ab" / ("ab" * 32)).mkdir(parents=True)
     (here / "dvc.lock").unlink()
     all_is_as_before(here, finished)

@@ -20,7 +20,7 @@ from stages.common import errors
 from stages.common.compression.onnx_export import export
 from stages.common.compression.onnx_runtime import OnnxModel
 from stages.common.data.decoding import decode
-from stages.common.data.sources import controls
+from stages.common.errors import controls
 from stages.common.networks.cards import Card, new_model
 from tests.graph import ROOT
 from tests.narrow import narrow

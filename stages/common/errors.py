@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 import time
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,6 +54,20 @@ def out_of_memory(error: Exception) -> bool:
     """Whether an exception says that memory ran out: Python's, torch's or onnxruntime's."""
     text = str(error).lower()
     return isinstance(error, MemoryError) or "out of memory" in text or "allocate memory" in text
+
+
+def controls(text: str) -> bool:
+    """Whether a text holds control characters, which no table and no terminal shows as they are."""
+    return any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in text)
+
+
+def printable(text: str) -> str:
+    """A text in one line: control characters and bytes that are no text are written as escapes."""
+    text = "".join(
+        c.encode("unicode_escape").decode() if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c
+        for c in text
+    )
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def require_dvc() -> None:

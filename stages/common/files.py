@@ -4,20 +4,23 @@ import errno
 import json
 import math
 import os
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from stages.common import errors
-from stages.common.errors import UserError
+from stages.common.errors import UserError, printable
 
 METRICS = (  # the keys of every metrics/<name>.json
     *("val_accuracy", "val_low", "val_high", "val_balanced_accuracy"),
     *("params", "macs", "size_kib", "epochs"),
 )
+_AGAIN = "`dvc repro` makes it, `dvc checkout --force` brings it back"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -48,7 +51,7 @@ def whole(path: Path | str, size: int = 0) -> Iterator[Path]:
         if error.errno in _FULL:
             raise _full(path, max(size, _size(part))) from None
         if str(error.filename or "").startswith(str(part)):
-            raise UserError(f"{path}: cannot be written ({error.strerror})") from None
+            raise UserError(f"{_at_last(path)}: cannot be written ({error.strerror})") from None
         raise
     finally:
         remove(part)
@@ -75,6 +78,39 @@ def write_json(path: Path | str, values: dict) -> None:
     write(path, json.dumps(rounded, indent=2, allow_nan=False) + "\n")
 
 
+def read_csv(path: Path | str, numbers: Iterable[str] = (), **options) -> pd.DataFrame:
+    """A table that a stage wrote; `numbers`: columns that must be there and hold nothing else.
+
+    options: as pandas takes them. Raises `UserError` where the file is missing, damaged or something else.
+    """
+    try:
+        rows = pd.read_csv(path, **options)
+        wrong = [name for name in numbers if not is_numeric_dtype(rows.get(name, pd.Series(["none"])))]
+    except FileNotFoundError:
+        raise UserError(f"{path}: does not exist; {_AGAIN}") from None
+    except ValueError as error:  # pandas' own errors are some of these
+        raise UserError(
+            f"{path}: no table of this project ({printable(str(error))[:100]}); {_AGAIN}"
+        ) from None
+    if wrong:
+        raise UserError(f"{path}: no column of numbers '{wrong[0]}'; {_AGAIN}")
+    return rows
+
+
+def read_json(path: Path | str, keys: Iterable[str] = ()) -> dict:
+    """A dict that a stage wrote, with these keys at least; `UserError` as for `read_csv`."""
+    try:
+        values = json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: does not exist; {_AGAIN}") from None
+    except (ValueError, RecursionError):
+        raise UserError(f"{path}: not JSON; {_AGAIN}") from None
+    if not isinstance(values, dict) or not set(keys) <= values.keys():
+        lacking = sorted(set(keys) - set(values if isinstance(values, dict) else ()))
+        raise UserError(f"{path}: lacks {', '.join(lacking) or 'its keys'}; {_AGAIN}")
+    return values
+
+
 def remove(path: Path) -> None:
     """Delete a file or a folder, if it is there."""
     if path.is_dir() and not path.is_symlink():
@@ -85,7 +121,10 @@ def remove(path: Path) -> None:
 
 def readable(size: int) -> str:
     """Bytes in words."""
-    return f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{size / 1e6:,.1f} MB"
+    unit, name = next(
+        ((unit, name) for unit, name in ((1e9, "GB"), (1e6, "MB")) if size >= unit), (1e3, "kB")
+    )
+    return f"{size / unit:,.1f} {name}"
 
 
 def _require_room(path: Path, size: int) -> None:
@@ -99,9 +138,14 @@ def _full(path: Path, size: int) -> UserError:
     except OSError:
         free = "nothing"
     return UserError(
-        f"{path}: the disk is full: {readable(size)} or more are needed there and {free} is free; make room and "
-        "run the same command again"
+        f"{_at_last(path)}: the disk is full: {readable(size)} or more are needed there and {free} is free; make room "
+        "and run the same command again"
     )
+
+
+def _at_last(path: Path) -> Path:
+    """Where a file in a part folder is to be."""
+    return Path(re.sub(r"(?<![^/])\.([^/]+)\.part(?![^/])", r"\1", str(path)))
 
 
 def _size(path: Path) -> int:

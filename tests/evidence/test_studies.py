@@ -267,7 +267,7 @@ def test_photos_must_be_where_experiments_find_them(repository, tmp_path):
         (["--seeds", "0,1.5"], r"SEEDS=0,1\.5: expected two whole numbers or more"),
         (["--seeds", "0,1", "--jobs", "0"], "JOBS=0: expected a whole number >= 1"),
         (["--seeds", "0,1", "--name", "a/b"], "NAME=a/b: expected letters, digits"),
-        (["--seeds", "0,1", "--params", "no.yaml"], r"no\.yaml: No such file"),
+        (["--seeds", "0,1", "--params", "no.yaml"], r"no\.yaml: no such file"),
     ],
 )
 def test_wrong_words_are_one_line(words, said, monkeypatch):

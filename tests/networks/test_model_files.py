@@ -5,12 +5,14 @@ from dataclasses import asdict, replace
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from stages.common import machine
 from stages.common.compression.quantization import quantized
 from stages.common.errors import UserError
-from stages.common.machine import settings
 from stages.common.networks import registry
 from stages.common.networks.cards import Card, new_model
 from stages.common.networks.model_files import load_model, save_model
@@ -68,7 +70,7 @@ def test_a_file_carries_everything(tmp_path):
         "ranks": {},
         "bits": 32,
         "epochs": 0,
-        "made_with": settings(),
+        "made_with": machine.settings(),
     }
 
 
@@ -86,6 +88,26 @@ def test_a_flipped_bit_anywhere_is_one_line(tmp_path, share):
         load_model(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(key=st.sampled_from([*asdict(CARD), "unknown"]), value=VALUES)
+def test_a_card_of_any_content_is_one_line_or_a_network(tmp_path_factory, key, value):
+    path = tmp_path_factory.getbasetemp() / "card.safetensors"
+    model = new_model(CARD, seed=0)
+    save_file(model.state_dict(), path, {"card": json.dumps(asdict(CARD) | {key: value})})
+    try:
+        assert load_model(path).card.classes
+    except UserError as error:
+        assert str(path) in str(error)
+        assert "\n" not in str(error)
 
 
 @pytest.mark.parametrize("content", ["nothing", "empty", "text", "no card", "other tensors"])

@@ -126,6 +126,7 @@ class MadeUp:
     def others(self) -> None:
         """What other stages leave: sensitivity, bits, latency, candidates, claims."""
         interval = {"val_accuracy": 0.6, "val_low": 0.5, "val_high": 0.7, "epochs": 20}
+        size = {"val_balanced_accuracy": 0.6, "params": 1000, "macs": 2000}
         cuts = [
             {"series": f"block {b}", "removed": r, **interval, "val_accuracy": 0.6 - r * b / 10}
             for b in (3, 4)
@@ -134,7 +135,8 @@ class MadeUp:
         write_csv("plots/sensitivity.csv", pd.DataFrame(cuts))
         for name in ("student", "cnn"):
             levels = [
-                {"series": name, "bits": bits, "size_kib": 30.0 * bits, **interval} for bits in (32, 8, 4)
+                {"series": name, "bits": bits, "size_kib": 30.0 * bits, **interval, **size}
+                for bits in (32, 8, 4)
             ]
             write_csv(f"models/quantized/{name}/levels.csv", pd.DataFrame(levels))
         looked = [("pruned_from_scratch", "int8", 123.0, True), ("pruned_one_shot", "int8", 124.0, False)]

@@ -53,6 +53,7 @@ def test_it_opens_only_what_dvc_yaml_declares_runs_nothing_and_repeats(there):
     events = list(seen)
     paths = {Path(there.folder, name).resolve() for event, name in events if event == "open" and name}
     own = {path.relative_to(there.folder) for path in paths if path.is_relative_to(there.folder)}
+    own = {path.with_name(re.sub(r"^\.(.*)\.part$", r"\1", path.name)) for path in own}  # until it is whole
     allowed = [Path(name) for name in declared()]
     assert Path("metrics/test.json") in own
     assert {path for path in own if not any(path.is_relative_to(name) for name in allowed)} == set()

@@ -17,7 +17,7 @@ from torch import nn
 from stages.common.compression.onnx_runtime import INPUT, OUTPUT, OnnxModel, sealed
 from stages.common.data.arrays import Split, open_split
 from stages.common.errors import NotPossible, UserError
-from stages.common.files import write
+from stages.common.files import read_json, write
 from stages.common.networks import costs
 from stages.common.training.accuracy import accuracies
 from stages.common.training.examples import PREPARED
@@ -169,7 +169,7 @@ def _first_in_int8(nodes: list[onnx.NodeProto], start: str) -> int:
 
 def int8_start(architecture: str) -> str:
     """The layer where int8 starts in a network, as the stage `int8_start` found; "" where it did not measure."""
-    return json.loads(STARTS.read_text(encoding="utf-8")).get(architecture, "")
+    return read_json(STARTS).get(architecture, "")
 
 
 def measured(path: Path, model: nn.Module, validation: Split) -> dict[str, float]:

@@ -12,8 +12,7 @@ import numpy as np
 import onnxruntime
 
 from stages.common import machine
-from stages.common.data.sources import printable
-from stages.common.errors import UserError
+from stages.common.errors import UserError, printable
 
 BATCH = 256  # photos; no result depends on it
 INPUT, OUTPUT = "photos", "logits"

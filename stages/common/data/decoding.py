@@ -70,13 +70,12 @@ def _eight_bits(image: Image.Image, deep: bool) -> Image.Image:
         raise ValueError("32-bit or signed pixels, whose black and white are anyone's guess")
     clear = image.info.get("transparency")  # the grey or the colour that is
     if not image.mode.startswith("I;16"):
-        colours = [*zip(image.getbands(), image.getextrema(), strict=True)] if deep else []
-        if (
-            colours and max(most for band, (_, most) in colours if band != "A") < 1 << 4
-        ):  # of the upper 8 bits
-            raise ValueError(_12_BITS)
-        if deep and isinstance(clear, tuple):  # Pillow keeps 16 bits of it, and 8 of the pixels
-            image.info["transparency"] = tuple(value >> 8 for value in clear)
+        if deep:  # its upper 8 bits are there
+            bands = zip(image.getbands(), image.getextrema(), strict=True)
+            if max(most for band, (_, most) in bands if band != "A") < 1 << 4:
+                raise ValueError(_12_BITS)
+            if isinstance(clear, tuple):  # Pillow keeps 16 bits of it
+                image.info["transparency"] = tuple(value >> 8 for value in clear)
         return image
     pixels = np.asarray(image).astype(np.uint16)
     tags = getattr(image, "tag_v2", {})

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stages.common.data.decoding import one_line
-from stages.common.data.sources import composed, controls, printable
-from stages.common.errors import UserError
+from stages.common.data.sources import composed
+from stages.common.errors import UserError, controls, printable
 
 MAX_BYTES = 256 * 2**20
 COLUMNS = {  # what the header may call them

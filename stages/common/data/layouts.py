@@ -10,8 +10,8 @@ from pathlib import Path
 from stages.common.data.arrays import SPLITS
 from stages.common.data.labels import Row, read_labels
 from stages.common.data.misreadings import masks, split_of, suspicion
-from stages.common.data.sources import ITSELF, Source, controls, counted, printable
-from stages.common.errors import UserError
+from stages.common.data.sources import ITSELF, Source, counted
+from stages.common.errors import UserError, controls, printable
 
 FOOD11 = (
     *("Bread", "Dairy product", "Dessert", "Egg", "Fried food", "Meat"),
@@ -195,9 +195,8 @@ def _split_folders(source: Source, folders: list[_Path]) -> tuple[_Path, dict[_P
     for path in [path for path in found if path[:-1] == parents[0]]:
         split = split_of(path[-1])
         if split in taken:
-            raise UserError(
-                f"{source.path}: '{taken[split][-1]}' and '{path[-1]}' are both taken for {split}; keep one of them"
-            )
+            both = f"'{printable(taken[split][-1])}' and '{printable(path[-1])}'"
+            raise UserError(f"{source.path}: {both} are both taken for {split}; keep one of them")
         taken[split] = path
     of_split: dict[_Path, tuple[str, int]] = {}
     classes: set[str] = set()  # training's
@@ -230,7 +229,7 @@ def _inner(path: _Path, folders: list[_Path], source: Source, classes: set[str])
 def _two_places(source: Source, parents: list[_Path], found: list[_Path]) -> str:
     """Why split folders at several places are not understood."""
     first, second = ("/".join(parent) or "the source itself" for parent in parents[:2])
-    splits = sorted({path[-1] for path in found}, key=_by_split)
+    splits = [printable(name) for name in sorted({path[-1] for path in found}, key=_by_split)]
     if len({len(parent) for parent in parents}) == 1:
         return (
             f"{source.path}: the split folders {', '.join(splits)} lie inside '{printable(first)}', "

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from itertools import combinations
 
-from stages.common.data.sources import printable
+from stages.common.errors import printable
 
 SPLIT_OF = {
     **dict.fromkeys(("training", "train"), "training"),

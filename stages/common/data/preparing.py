@@ -19,8 +19,8 @@ from stages.common.data.arrays import SPLITS, ArrayWriter, Manifest, digest
 from stages.common.data.decoding import decode
 from stages.common.data.holding_out import hold_out
 from stages.common.data.layouts import Listing, scan, told
-from stages.common.data.sources import Source, printable
-from stages.common.errors import UserError
+from stages.common.data.sources import Source
+from stages.common.errors import UserError, printable
 from stages.common.files import whole, write
 
 CHUNK = 32  # photos a thread decodes at a time: handing them over one by one takes as long as decoding them

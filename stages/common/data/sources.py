@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path, PurePosixPath
 
 from stages.common.data.decoding import one_line
-from stages.common.errors import UserError
+from stages.common.errors import UserError, controls, printable
 
 SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg", ".pjp"),
@@ -247,20 +247,6 @@ def is_photo(name: str) -> bool:
 def composed(name: str) -> str:
     """A name in the one Unicode form in which names are compared."""
     return unicodedata.normalize("NFC", name)
-
-
-def controls(text: str) -> bool:
-    """Whether a text holds control characters, which no table and no terminal shows as they are."""
-    return any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in text)
-
-
-def printable(text: str) -> str:
-    """A text in one line: control characters and bytes that are no text are written as escapes."""
-    text = "".join(
-        c.encode("unicode_escape").decode() if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c
-        for c in text
-    )
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def counted(kinds: Counter[str]) -> str:

@@ -3,7 +3,6 @@
 The one place that says so: tables, claims, the page, latency and the tests of dvc.yaml read it.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from stages.common.files import METRICS
+from stages.common.files import METRICS, read_csv, read_json
 
 
 class Network(NamedTuple):
@@ -81,7 +80,7 @@ class Catalogue:
 
     def steps(self, rate: float) -> pd.DataFrame:
         """The steps of a reference rate: step, width, epochs, the metrics of each."""
-        return pd.read_csv(f"models/pruned/{rate}/steps.csv")
+        return read_csv(f"models/pruned/{rate}/steps.csv", ("step", *METRICS))
 
     def _rate(self, name: str) -> float:
         return self.rates[(SMALL_STEPS, LARGE_STEPS).index(name)]
@@ -99,7 +98,7 @@ class Catalogue:
     def metrics(self, name: str) -> dict:
         """METRICS of a network; those of one that could not be made are None, and `reason` says why."""
         if name in NETWORKS:
-            return json.loads(Path(f"metrics/{name}.json").read_text(encoding="utf-8"))
+            return read_json(f"metrics/{name}.json", ["val_accuracy", "epochs"])
         return last_step(self.steps(self._rate(name)))
 
     def missing(self) -> dict[str, str]:
@@ -184,7 +183,7 @@ class Catalogue:
     @property
     def final_form(self) -> str:
         """ "int8" or "fp32": what the final file computes in."""
-        tried = pd.read_csv("models/final/candidates.csv")
+        tried = read_csv("models/final/candidates.csv")
         return tried.loc[tried["chosen"], "form"].iloc[0]
 
     @property

@@ -1,13 +1,13 @@
 """What a network answers each photo: stored once, read by everything that compares networks."""
 
-import json
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from stages.common.files import write_csv
+from stages.common.errors import UserError
+from stages.common.files import read_csv, read_json, write_csv
 from stages.common.training.accuracy import wilson
 
 FOLDER = Path("data/predictions")
@@ -56,23 +56,29 @@ def write_predictions(folder: Path, name: str, classes: list[str], splits: dict[
 
 def read_predictions(name: str, split: str = "validation") -> Predictions:
     """A network's answers to a split; without photos where the data have no such split."""
-    rows = read_names(FOLDER / f"{name}.csv")
-    rows = rows[rows["split"] == split]
+    path = FOLDER / f"{name}.csv"
+    rows = read_names(path)
+    rows = rows[rows["split"] == split] if "split" in rows else rows.assign(label=None)
     columns = [column for column in rows if column.startswith("p(")]
     number = {column[2:-1]: i for i, column in enumerate(columns)} | {"": -1}
-    labels = np.array([number[label] for label in rows["label"]], dtype=np.int64)
-    return Predictions(rows["file"].to_numpy(), labels, rows[columns].to_numpy(dtype=np.float64))
+    try:
+        labels = np.array([number[label] for label in rows["label"]], dtype=np.int64)
+        return Predictions(rows["file"].to_numpy(), labels, rows[columns].to_numpy(dtype=np.float64))
+    except (KeyError, ValueError) as error:
+        raise UserError(
+            f"{path}: not as `evaluate` wrote it ({error}); run `dvc repro --force evaluate`"
+        ) from None
 
 
 def read_names(path: Path | str) -> pd.DataFrame:
     """A CSV file with names of photos and classes in it: they stay text, whatever they look like."""
     text = dict.fromkeys(("file", "label", "class", "series", "actual", "predicted", "reason"), str)
-    return pd.read_csv(path, keep_default_na=False, dtype=text, encoding_errors=NAMES)
+    return read_csv(path, keep_default_na=False, dtype=text, encoding_errors=NAMES)
 
 
 def class_names() -> list[str]:
     """The classes in their order."""
-    return json.loads(Path("data/prepared/manifest.json").read_text(encoding="utf-8"))["classes"]
+    return read_json("data/prepared/manifest.json", ["classes"])["classes"]
 
 
 def class_accuracy(answers: Predictions, classes: list[str]) -> pd.DataFrame:

@@ -1,6 +1,5 @@
 """What the page says, gathered from the results on disk."""
 
-import json
 import math
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from stages.common.evidence.flips import always_wrong as never_right
 from stages.common.evidence.flips import flips as lost_and_won
 from stages.common.evidence.intervals import shown
 from stages.common.evidence.predictions import class_names, read_names
+from stages.common.files import read_csv, read_json
 from stages.common.params import Params, parsed
 from stages.common.report import tables
 from stages.common.report.page import script_data, specification, thumbnails
@@ -91,7 +91,7 @@ def matching_study(parameters: dict) -> Path | None:
         for path in sorted(STUDIES.glob("*/params.yaml"))
         if decides(parsed(path.read_bytes())) == decides(parameters)
     ]
-    run = json.loads(Path("metrics/run.json").read_text(encoding="utf-8"))
+    run = read_json("metrics/run.json")
 
     def rank(folder: Path) -> tuple[bool, int]:
         of = described(folder)
@@ -102,12 +102,12 @@ def matching_study(parameters: dict) -> Path | None:
 
 def described(study: Path) -> dict:
     """A study's study.json."""
-    return json.loads((study / "study.json").read_text(encoding="utf-8"))
+    return read_json(study / "study.json")
 
 
 def claims(path: Path, unit: str) -> dict:
     """A table of claims, a bar for each, half the width of a bar, and what so many of a unit can show."""
-    rows = tables.ordered(pd.read_csv(path))
+    rows = tables.ordered(read_csv(path))
     of, split = ("test_", "test") if tables.tested(rows) else ("", "validation")
     bars = rows[[f"{of}low", f"{of}difference", f"{of}high"]].to_numpy()
     n = rows[f"{of}n" if f"{of}n" in rows else "n"].iloc[0]  # seeds are as many for both splits
@@ -211,8 +211,8 @@ def facts(
     source: str, parameters: dict, data: dict, latency: pd.DataFrame, study: Path | None
 ) -> tables.Rows:
     """What was run, where and with what, as it was recorded then."""
-    run = json.loads(Path("metrics/run.json").read_text(encoding="utf-8"))
-    size = json.loads(Path("data/prepared/manifest.json").read_text(encoding="utf-8"))["image_size"]
+    run = read_json("metrics/run.json")
+    size = read_json("data/prepared/manifest.json")["image_size"]
     counts = ", ".join(f"{data[split]:,} {split}" for split in ("training", "validation", "test"))
     threads = tables.threads(run["threads"])
     table = [
@@ -269,9 +269,9 @@ def page(params, catalogue: Catalogue, answers: Answers, flips: tuple, wrong: pd
     """Everything that page.html shows; params: all of params.yaml, flips: what `flipped` gives."""
     parameters = Params.model_construct(**vars(params)).model_dump()
     source, study, classes = params.data.source, matching_study(parameters), class_names()
-    networks, latency = pd.read_csv("plots/tradeoff.csv"), pd.read_csv("plots/latency.csv")
-    equal = pd.read_csv("plots/equal_size.csv").groupby("size", sort=False)
-    data = json.loads(Path("metrics/data.json").read_text(encoding="utf-8"))
+    networks, latency = read_csv("plots/tradeoff.csv"), read_csv("plots/latency.csv")
+    equal = read_csv("plots/equal_size.csv").groupby("size", sort=False)
+    data = read_json("metrics/data.json")
     first = top_three(answers, {catalogue.watched[0]: "teacher", catalogue.student: "student"}, classes)
     steps, never = faces(flips[1], wrong, len(catalogue.answering))
     sheet, pictures = contact_sheet(classes), {}
@@ -288,7 +288,7 @@ def page(params, catalogue: Catalogue, answers: Answers, flips: tuple, wrong: pd
         and {
             "about": about(study),
             "claims": claims(study / "claims.csv", "seeds"),
-            "networks": tables.over_seeds(pd.read_csv(study / "networks.csv")),
+            "networks": tables.over_seeds(read_csv(study / "networks.csv")),
         },
         "run": claims(Path("plots/claims.csv"), "{split} photos"),
         "seed": params.seed,
@@ -297,7 +297,7 @@ def page(params, catalogue: Catalogue, answers: Answers, flips: tuple, wrong: pd
             networks, catalogue.missing(), REFERENCE.items() <= architectures(parameters).items()
         ),
         "equal_size": [(size, tables.equal_size(rows)) for size, rows in equal],
-        "candidates": tables.candidates(pd.read_csv("models/final/candidates.csv")),
+        "candidates": tables.candidates(read_csv("models/final/candidates.csv")),
         "max_drop": params.export.max_drop,
         "speed": tables.speed(latency),
         "machine": measured_on(latency),

@@ -12,14 +12,13 @@ import json
 from pathlib import Path
 
 import jinja2
-import pandas as pd
 import vl_convert
 from dvc_render import VegaRenderer
 from PIL import Image
 
 from stages.common.data.decoding import decode
 from stages.common.data.sources import Source
-from stages.common.files import write
+from stages.common.files import read_csv, write
 from stages.common.report.plots import PLOTS
 
 HERE = Path(__file__).parent
@@ -54,7 +53,7 @@ def bundle() -> str:
 
 def specification(name: str) -> dict:
     """The chart of PLOTS as `dvc plots` draws it, for one revision and as wide as the page."""
-    rows = pd.read_csv(f"plots/{name}.csv", keep_default_na=False, dtype=str)
+    rows = read_csv(f"plots/{name}.csv", keep_default_na=False, dtype=str)
     points = [{**row, "rev": ""} for row in rows.to_dict("records")]
     properties = PLOTS[name].properties | {"title": ""}
     filled = VegaRenderer(points, name, template_dir=str(TEMPLATES), **properties).get_filled_template()

@@ -1,6 +1,5 @@
 """What is drawn: the CSV of each plot, where its rows come from, and how `dvc plots` and the page draw it."""
 
-import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +13,7 @@ from stages.common.evidence.claims import SIZE
 from stages.common.evidence.frontier import on_frontier
 from stages.common.evidence.intervals import Difference, against_the_best, paired_difference
 from stages.common.evidence.predictions import Predictions, class_accuracy
-from stages.common.files import METRICS
+from stages.common.files import METRICS, read_csv, read_json
 from stages.common.training.accuracy import wilson
 
 Answers = Callable[[str, str], Predictions]  # of a network to the labelled photos of a split
@@ -102,7 +101,7 @@ def networks(catalogue: Catalogue, answers: Answers) -> pd.DataFrame:
 
     `photos` says which those are; each interval is its own 95 %. `frontier`: none is both smaller and better.
     """
-    test = json.loads(Path("metrics/test.json").read_text(encoding="utf-8"))
+    test = read_json("metrics/test.json")
     teacher, rows = catalogue.watched[0], []
     photos = judge(answers, teacher)
     missing = catalogue.missing()
@@ -125,7 +124,7 @@ def networks(catalogue: Catalogue, answers: Answers) -> pd.DataFrame:
 def pruning(catalogue: Catalogue) -> pd.DataFrame:
     """Every step at the two reference rates, at prune.rate where that is another one, and the controls."""
     steps = [catalogue.steps(rate) for rate in catalogue.rates]
-    chosen = pd.read_csv("models/pruned.csv")
+    chosen = read_csv("models/pruned.csv", ("step", *METRICS))
     if chosen["rate"].iloc[0] not in catalogue.rates:
         steps.append(chosen)
     rows = pd.concat(steps)
@@ -145,14 +144,16 @@ def training() -> pd.DataFrame:
     curves = []
     for name, network in NETWORKS.items():
         if network.path == Path(f"models/{name}/model.safetensors"):
-            curves.append(pd.read_csv(network.path.parent / "training.csv"))
+            curves.append(read_csv(network.path.parent / "training.csv"))
             curves[-1].insert(0, "series", name)
     return pd.concat(curves)
 
 
 def quantization() -> pd.DataFrame:
     """Bits against accuracy and bytes, of the student and of the CNN."""
-    rows = pd.concat([pd.read_csv(f"models/quantized/{name}/levels.csv") for name in ("student", "cnn")])
+    rows = pd.concat(
+        [read_csv(f"models/quantized/{name}/levels.csv", ("bits", *METRICS)) for name in ("student", "cnn")]
+    )
     return rows[["series", "bits", "size_kib", "epochs", *INTERVAL]]
 
 
