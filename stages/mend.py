@@ -53,7 +53,7 @@ def mend() -> None:
         mend_params()
         for path in parts():
             _remove(path)
-            say(f"{path}: deleted, the unfinished output of a stage that was killed")
+            say(f"{path}: deleted, an output that was not finished")
         if not _working(*EXPERIMENTS.glob("celery/*.pid")):  # those work outside of DVC's locks
             mend_rwlock(EXPERIMENTS / "rwlock")
             mend_runs()
@@ -72,10 +72,10 @@ def mend_rwlock(path: Path) -> None:
 
 
 def mend_lock() -> None:
-    """What a broken dvc.lock holds whole stays; what it lost is the run-cache's to tell, else the last commit's.
+    """What a broken dvc.lock holds whole stays; what it lost comes from the last commit, or from the run-cache.
 
-    Not the commit's alone: where its results were made on another machine, its outputs are not in the cache,
-    and DVC would run what has run here.
+    Where that knows a stage, the commit's entry goes without its outputs, which DVC then looks up there: they may
+    have been made on another machine and not be in the cache, and DVC would run again what has run here.
     """
     if not LOCK.exists() or _sound(data := LOCK.read_bytes()):
         return
@@ -84,9 +84,12 @@ def mend_lock() -> None:
         return  # a merge is the user's; so is what only the first look does not understand
     kept = _entries(text)
     committed = _entries(_committed(LOCK).decode("utf-8", "replace"))
-    added = {name: entry for name, entry in committed.items() if name not in kept and not _known(entry)}
-    order = [name for name in committed if name in kept | added]  # as DVC keeps it
-    entries = {name: (kept | added)[name] for name in [*order, *kept]}
+    added = {
+        name: entry.partition("    outs:\n")[0] if _known(entry) else entry
+        for name, entry in committed.items()
+        if name not in kept
+    }
+    entries = {name: (kept | added)[name] for name in [*committed, *kept]}  # in this order, as DVC keeps it
     if not entries:
         LOCK.unlink()
         say(f"{LOCK}: deleted, it was cut off; DVC's run-cache still has what ran here")
@@ -132,8 +135,9 @@ def mend_queue() -> None:
 
 
 def parts() -> list[Path]:
-    """Outputs that stages had not finished when they were killed."""
-    return sorted(path for folder in OUTPUTS for path in Path(folder).glob(".?*.part"))
+    """Outputs that stages, and copies that DVC, had not finished when they were killed."""
+    beside = (path for folder in OUTPUTS for path in Path(folder).glob(".*"))
+    return sorted(path for path in beside if re.fullmatch(r"\..+\.part|\.[\w-]{22}\.tmp", path.name))
 
 
 def clean() -> None:

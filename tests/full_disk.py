@@ -39,7 +39,7 @@ def checked(folder: Path, name: str) -> str | None:
     room = shutil.disk_usage(folder).free
     fill = folder / "fill"
     with fill.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, max(1, room - 8192))
+        os.posix_fallocate(file.fileno(), 0, room)
     done = stage(folder, name)
     fill.unlink()
     said = [line for line in done.stderr.splitlines() if line]

@@ -13,7 +13,7 @@ dvc.lock, .dvc/tmp/rwlock, the run-cache, the cache, unfinished outputs (.part),
 
 It fails where
 * a run ends with an error though nobody killed it, or says "Traceback";
-* a process lives on for ten seconds;
+* a process lives on for ten seconds, or a stage goes on without its DVC and does not say that it stops;
 * a stage runs again that an earlier run had finished;
 * a file of data, models, metrics or plots, or an entry of dvc.lock, is not the same byte for byte. What holds measured
   times is left out (`TIMED`). metrics/int8_start.json is measured once for both, before the runs, since the int8
@@ -51,6 +51,7 @@ COMMAND = ("make", "repro")
 LONGEST = 25.0  # seconds after its start that a run is killed at random
 PATIENCE = 60.0  # seconds to wait for a write that is aimed at, and for a process to end
 GRACE = 10.0  # seconds that a process may outlive the kill
+SOON = 1.5  # seconds after which a stage without its DVC must have said that it stops
 # What a kill is aimed at, and after how many changes of it at most it comes.
 WRITES = {"dvc.lock": 12, "dvc.lock empty": 3, "dvc.lock cut": 12, "rwlock": 60, "rwlock empty": 30}
 WRITES |= {"run-cache": 8, "cache": 30, "part": 8, "output": 6}
@@ -117,7 +118,8 @@ class Watch:
                 new = now - self._seen
                 if new:
                     path, size = min(new)
-                    self._note(f"{Path(path).relative_to(self._folder)}, {size} bytes")
+                    path = str(Path(path).relative_to(self._folder))
+                    self._note(path if self._write == "output" else f"{path}, {size} bytes")
             elif now is not None and self._counts(now[0]):
                 self._note(f"{now[0]} bytes")
             self._seen = now
@@ -220,12 +222,9 @@ class Plan:
             return cls(kind, seconds=chance.uniform(1, longest))
         return cls(kind, after=chance.randint(1, 4), seconds=chance.uniform(0, longest / 5))
 
-    def __str__(self) -> str:
-        if self.write:
-            return f"at change {self.change} of {self.write}"
-        return f"{self.seconds:.1f} s after " + (
-            f"stage {self.after} of the run" if self.after else "its start"
-        )
+    @property
+    def aim(self) -> str:
+        return self.write or "a random moment"
 
 
 @dataclass
@@ -245,7 +244,7 @@ class Report:
 
 
 def kill(run: Run, plan: Plan, folder: Path) -> str | None:
-    """Kill as planned, and say when and what; None where the run ended before."""
+    """Kill as planned, and say when; None where the run ended before."""
     watch = Watch(folder, plan.write) if plan.write else None
     victim, looked, began = run.victim(plan.kind), 0.0, None if plan.after else run.start
     while run.process.poll() is None:
@@ -266,9 +265,8 @@ def kill(run: Run, plan: Plan, folder: Path) -> str | None:
             except ProcessLookupError:
                 victim = None  # it ended just now: the next one then
                 continue
-            return (
-                f"{plan.kind}, {plan}{f' ({watch.last})' if watch else ''}, {run.seconds():.1f} s after start"
-            )
+            seen = f", change {watch.count}: {watch.last or 'none'}" if watch else ""
+            return f"after {run.seconds():.1f} s{seen}"
         time.sleep(0.0002)
     return None
 
@@ -413,7 +411,8 @@ def run_all(folder, kills, chance, prepare, command, timed, longest, report) -> 
         while True:
             runs += 1
             run = Run(killed, command, folder / f"run{runs}.txt")
-            said = kill(run, Plan.drawn(number, chance, longest), killed) if number < kills else None
+            plan = Plan.drawn(number, chance, longest)
+            said = kill(run, plan, killed) if number < kills else None
             if said is None:
                 code = run.process.wait()
                 started.update(run.stages())
@@ -428,15 +427,17 @@ def run_all(folder, kills, chance, prepare, command, timed, longest, report) -> 
             number, failed = number + 1, 0
             writing = unfinished(killed)
             seconds = ended(run, killed, report)
+            if plan.kind == "dvc" and seconds > SOON and "dvc was stopped" not in run.text():
+                report.fail(f"{run.log.name}: a stage went on for {seconds:.1f} s without its DVC")
             stage = run.running()
             started.update(run.stages())
             hit[stage] += 1
             report.stages[stage or "none"] += 1
-            report.kills[said.split(",")[0], "write" if "change" in said else "time"] += 1
+            report.kills[plan.kind, plan.aim] += 1
             read(run, report)
             print(
-                f"{time.strftime('%H:%M:%S')} kill {number} ({run.log.name}): {said}, running: {stage or 'none'}, unfinished: "
-                f"{writing}; all had ended {seconds:.1f} s later",
+                f"{time.strftime('%H:%M:%S')} kill {number} ({run.log.name}) of {plan.kind} at {plan.aim} ({said}), "
+                f"running {stage or 'none'}, unfinished: {writing}; all had ended {seconds:.1f} s later",
                 flush=True,
             )
         for stage, count in started.items():
@@ -450,8 +451,10 @@ def run_all(folder, kills, chance, prepare, command, timed, longest, report) -> 
 
 
 def say_all(report: Report, timed: Iterable[str]) -> None:
-    kinds = ", ".join(f"{kind} ({when}) {count}" for (kind, when), count in sorted(report.kills.items()))
-    print(f"kills: {kinds or 'none'}")
+    for kind in KINDS:
+        aims = {aim: count for (other, aim), count in sorted(report.kills.items()) if other == kind}
+        said = ", ".join(f"{count} at {aim}" for aim, count in aims.items())
+        print(f"kills of {kind}: {sum(aims.values())} ({said})")
     print(f"running when it was killed: {', '.join(f'{k} {v}' for k, v in sorted(report.stages.items()))}")
     missed = sorted(report.known - report.stages.keys())
     print(f"never running then: {', '.join(missed) or 'none'}")

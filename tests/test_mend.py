@@ -151,7 +151,8 @@ def test_a_lock_that_is_held_is_not_waited_for(folder, capsys, name):
     assert not mend.LOCK.exists()
 
 
-def test_of_a_lock_cut_anywhere_the_whole_entries_stay(folder):
+def test_of_a_lock_cut_anywhere_the_whole_entries_stay(folder, monkeypatch):
+    monkeypatch.setattr(mend, "_committed", lambda path: b"")  # git takes its time
     ends = [0, *(len(mend.HEADER + "".join(map(entry, ("one", "two", "three")[:n]))) for n in (1, 2, 3))]
     for size in range(len(WHOLE)):
         write(mend.LOCK, WHOLE[:size])
@@ -177,13 +178,15 @@ def test_lost_entries_are_the_commits_where_the_run_cache_does_not_know_them(fol
     ) + entry("new")
 
 
-def test_an_entry_that_the_run_cache_knows_is_left_to_it(folder, commit, monkeypatch):
+def test_of_a_stage_that_the_run_cache_knows_the_outputs_are_left_to_it(folder, commit, monkeypatch):
     write(mend.LOCK, WHOLE)
     commit("dvc.lock")
     write(mend.LOCK, "")
     monkeypatch.setattr(mend, "_known", lambda text: text.startswith("  two"))
     mend.mend()
-    assert mend.LOCK.read_text() == mend.HEADER + entry("one") + entry("three")
+    without = entry("two").partition("    outs:")[0]
+    assert mend.LOCK.read_text() == mend.HEADER + entry("one") + without + entry("three")
+    assert mend._sound(mend.LOCK.read_bytes())
 
 
 def test_a_conflict_of_a_merge_is_the_users(folder, capsys):
@@ -270,12 +273,14 @@ def test_the_queue_is_left_alone_while_a_worker_runs(folder, capsys):
 
 def test_unfinished_outputs_are_deleted_and_others_stay(folder, capsys):
     parts = [folder / "models/.cnn.part/x", folder / "metrics/.cnn.json.part", folder / "data/.x.old.part/y"]
+    parts.append(folder / "plots/.vo23ezD75Kj_fRopr-8tgg.tmp")  # DVC's
     kept = [folder / "models/cnn/x", folder / "metrics/cnn.json", folder / "models/cnn/.x.part"]
+    kept += [folder / "data/mine.tmp", folder / "data/.mine.tmp"]
     for path in parts + kept:
         write(path, "x")
     mend.mend()
-    assert [path.exists() for path in parts + kept] == [False] * 3 + [True] * 3
-    assert said(capsys)[0] == "data/.x.old.part: deleted, the unfinished output of a stage that was killed"
+    assert [path.exists() for path in parts + kept] == [False] * 4 + [True] * 5
+    assert said(capsys)[0] == "data/.x.old.part: deleted, an output that was not finished"
 
 
 def test_clean_deletes_what_was_left_behind_and_says_how_much_it_was(folder, capsys):

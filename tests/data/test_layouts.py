@@ -1,6 +1,7 @@
 """Folders, zips and photos as people have them: what is read, in which order, and what is said if not."""
 
 import math
+import os
 import random
 from pathlib import Path
 from types import SimpleNamespace
@@ -272,6 +273,19 @@ def test_splits_of_links_to_what_lies_elsewhere_are_read(tmp_path):
         "training": {"train/cats/1.jpg": "cats", "train/dogs/1.jpg": "dogs"},
         "validation": {"val/cats/2.jpg": "cats"},
     }
+
+
+def test_a_class_whose_name_is_no_text_is_told(tmp_path):
+    """No manifest could name it; photos and other folders may be called so."""
+    name = os.fsdecode(b"caf\xe9")
+    files = ["x/a/1.jpg", "x/b/1.jpg", f"x/b/{name}/{name}.jpg"]
+    try:
+        listing = scanned(tmp_path, files)
+    except OSError:
+        pytest.skip("this file system takes text only")
+    assert listing.classes == ["a", "b"]
+    line = refused(lambda: scanned(tmp_path, [*files, f"x/{name}/1.jpg"]))
+    assert "the class 'caf\\udce9' is not called in UTF-8; rename its folder" in line
 
 
 # -- nested classes --

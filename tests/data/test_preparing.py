@@ -18,6 +18,7 @@ from stages.common.data import preparing
 from stages.common.data.arrays import SPLITS, Manifest, open_split, read_manifest
 from stages.common.data.decoding import decode
 from stages.common.errors import UserError
+from tests.data.making import refused
 
 SIZE = 16
 
@@ -214,6 +215,114 @@ def test_too_many_rejected_photos_end_in_one_line(source, tmp_path):
     assert len(listed) == 4
     assert contents(tmp_path / "out") == good, "what a run before left is still there, and whole"
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, OSError, MemoryError, RuntimeError])
+@pytest.mark.parametrize("at", ["_load", "_finish"])
+def test_whatever_stops_it_what_was_there_stays_and_nothing_else(source, tmp_path, monkeypatch, kind, at):
+    build(source, tmp_path / "out")
+    good, there = contents(tmp_path / "out"), sorted(tmp_path.iterdir())
+    write_photo(source / "training/0_50.png", 50)
+
+    def stop(*_):
+        raise kind("stopped")
+
+    monkeypatch.setattr(preparing, at, stop)
+    with pytest.raises(kind):
+        build(source, tmp_path / "out")
+    assert contents(tmp_path / "out") == good
+    assert sorted(tmp_path.iterdir()) == there
+
+
+def test_a_source_that_is_not_understood_leaves_what_was_there(source, tmp_path):
+    build(source, tmp_path / "out")
+    good, there = contents(tmp_path / "out"), sorted(tmp_path.iterdir())
+    write_photo(source / "validation/7_1.png", 50)
+    assert "validation has class '7'" in refused(lambda: build(source, tmp_path / "out"))
+    assert contents(tmp_path / "out") == good
+    assert sorted(tmp_path.iterdir()) == there
+
+
+def test_what_a_killed_run_left_is_not_taken_for_a_result(source, tmp_path):
+    part = tmp_path / ".out.part"
+    part.mkdir()
+    (part / "training.npy").write_bytes(b"half")
+    (part / "more.npy").write_bytes(b"half")
+    build(source, tmp_path / "out")
+    assert "more.npy" not in contents(tmp_path / "out")
+    assert not part.exists()
+
+
+def test_the_list_of_what_stopped_a_run_goes_when_it_is_mended(source, tmp_path):
+    broken(source)
+    refused(lambda: build(source, tmp_path / "out"))
+    assert len(rows(tmp_path / "rejected.csv")) == 4
+    build(source, tmp_path / "out", max_rejected=4)
+    assert not (tmp_path / "rejected.csv").exists()
+
+
+def test_no_run_is_left_without_validation_photos(tmp_path):
+    """Where all those held out cannot be read, too."""
+    for number in range(8):
+        write_photo(tmp_path / f"photos/{number % 2}_{number}.png", number)
+    build(tmp_path / "photos", tmp_path / "out")
+    for row in rows(tmp_path / "out/files.csv"):
+        if row["split"] == "validation":
+            (tmp_path / "photos" / row["file"]).write_bytes(row["file"].encode())
+    line = refused(lambda: build(tmp_path / "photos", tmp_path / "again", max_rejected=100))
+    assert "every validation photo was rejected" in line
+    assert len(rows(tmp_path / "rejected.csv")) == 2
+    assert not (tmp_path / "again").exists()
+
+
+def test_a_photo_of_two_classes_that_keeps_validation_empty_is_named(tmp_path):
+    for cls in "01":
+        write_photo(tmp_path / f"photos/{cls}_1.png", 1)
+        write_photo(tmp_path / f"photos/{cls}_2.png", int(cls) + 2)
+    line = refused(lambda: build(tmp_path / "photos", tmp_path / "out"))
+    assert "none can be held out" in line
+    assert "as 0_1.png (same bytes as 1_1.png, of another class)" in line
+
+
+def test_what_is_not_asked_for_is_listed(source, tmp_path):
+    write_photo(source / "album/deep/1.png", 1)
+    write_photo(source / "cover.png", 2)
+    manifest = build(source, tmp_path / "out")
+    listed = rows(tmp_path / "out/left_out.csv")
+    assert [row["file"] for row in listed] == ["album/deep/1.png", "cover.png"]
+    assert listed[0]["reason"] == "in none of the split folders 'training', 'validation', 'testing'"
+    assert (manifest.left_out, manifest.rejected) == (2, 0)
+
+
+def test_a_table_and_nested_classes_are_read(source, tmp_path):
+    for cls in ("Fruit/Apple", "Fruit/Pear", "Nut"):
+        for number in range(4):
+            write_photo(tmp_path / f"nested/{cls}/{number}.png", len(cls) * 10 + number)
+    manifest = build(tmp_path / "nested", tmp_path / "leaf", class_folder="leaf")
+    assert manifest.classes == ("Apple", "Nut", "Pear")
+    table = tmp_path / "labels.csv"
+    table.write_text("file,label\n" + "".join(f"training/{n % 3}_{n // 3}.png,{n % 2}\n" for n in range(10)))
+    manifest = build(source, tmp_path / "listed", labels=table)
+    assert (manifest.classes, manifest.left_out) == (("0", "1"), 28 - 10)
+
+
+def test_how_a_source_was_read_is_said_before_it_is_decoded(source, tmp_path, monkeypatch, capsys):
+    def decoded(*_):
+        assert "3 classes, numbers that begin the files' names, below the splits" in capsys.readouterr().out
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(preparing, "_decode", decoded)
+    with pytest.raises(KeyboardInterrupt):
+        build(source, tmp_path / "out")
+
+
+def test_the_classes_of_each_split_are_listed(source, tmp_path):
+    (source / "training/2_0.png").write_bytes(b"")
+    build(source, tmp_path / "out", max_rejected=1)
+    assert rows(tmp_path / "out/classes.csv") == [
+        {"class": str(cls), "training": "5" if cls == 2 else "6", "validation": "2", "test": "1"}
+        for cls in range(3)
+    ]
 
 
 def test_a_class_without_a_readable_training_photo_ends_in_one_line(source, tmp_path):

@@ -20,7 +20,7 @@ class Split(NamedTuple):
     labels: np.ndarray  # (N,) int64, -1 where unlabelled
 
 
-@dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True, allow_inf_nan=False))
 class Manifest:
     """What a prepared data set holds; it vouches for the files that it lists."""
 
@@ -60,7 +60,7 @@ def read_manifest(directory: Path) -> Manifest:
         return manifest
     except FileNotFoundError:
         raise UserError(f"{path}: does not exist; run `dvc repro` to prepare the data") from None
-    except ValueError:  # pydantic's ValidationError is one
+    except (OSError, ValueError):  # pydantic's ValidationError is one
         raise UserError(f"{path}: not as `prepare` wrote it; run `dvc repro --force prepare`") from None
 
 

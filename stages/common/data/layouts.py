@@ -421,6 +421,11 @@ def _listing(
 ) -> Listing:
     """Classes in order, and labels by it."""
     known = {cls for _, cls in found["training"] if cls is not None}
+    for cls in sorted(known):
+        if not cls.isascii() and printable(cls) != cls:  # bytes of a name in some old encoding
+            raise UserError(
+                f"{source.path}: the class '{printable(cls)}' is not called in UTF-8; rename its folder"
+            )
     for split in ("validation", "test"):
         classes = {cls for _, cls in found[split]} - {None}
         for name, cls in found[split]:
