@@ -80,6 +80,20 @@ def test_a_stage_stops_when_its_dvc_is_gone(tmp_path):
     assert "dvc was stopped" in (tmp_path / "err").read_text()
 
 
+def test_a_stage_stops_when_its_dvc_goes_while_it_imports(tmp_path):
+    """As `python -m stages.x` does it: the watch begins before the imports that take seconds."""
+    code = "import sys, time; sys.argv = ['-m']; import stages; print('started', flush=True); time.sleep(60)"
+    script = tmp_path / "importing.py"
+    script.write_text(code)
+    dvc = f"import subprocess, sys; subprocess.run([sys.executable, '{script}'], stdout=open('{tmp_path}/out', 'w'))"
+    environment = os.environ | {"DVC_STAGE": "prepare", "PYTHONPATH": str(ROOT)}
+    parent = subprocess.Popen([sys.executable, "-c", dvc], env=environment, stderr=subprocess.DEVNULL)
+    wait(lambda: (tmp_path / "out").exists() and "started" in (tmp_path / "out").read_text())
+    parent.kill()
+    parent.wait()
+    wait(lambda: not running(script))
+
+
 def wait(done, seconds: float = 20) -> None:
     end = time.monotonic() + seconds
     while not done():

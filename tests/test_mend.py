@@ -128,6 +128,7 @@ def test_a_number_that_another_process_has_by_now_is_of_one_that_is_gone(folder,
         ("rwlock", json.dumps({"read": {"/a": [holder(os.getpid())]}})),
         ("exps/rwlock", json.dumps({"write": {"/a": holder(os.getpid())}})),
     ],
+    ids=["lock", "rwlock", "queue's rwlock"],  # the numbers differ between the workers of one test run
 )
 def test_nothing_is_touched_while_another_dvc_is_at_work(folder, capsys, name, text):
     path = write(mend.TMP / name, text)

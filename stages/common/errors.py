@@ -30,7 +30,7 @@ def run(main: Callable[[], None]) -> None:
     """
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        _stop_with(_ancestors() if "DVC_STAGE" in os.environ else None)
+        stop_with_dvc()
         main()
         if sys.stdout:  # None where whoever started this has closed it
             sys.stdout.flush()
@@ -70,6 +70,15 @@ def printable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
+def stop_with_dvc() -> None:
+    """From now on this process ends when the DVC that started it is gone; called before anything is imported."""
+    if "DVC_STAGE" in os.environ and _started_by is None:
+        here = _ancestors()
+        if here[0] == 1 and not _is_dvc(1):
+            _gone()  # it went while this process started
+        _stop_with(here)
+
+
 def require_dvc() -> None:
     """Ends this process where the DVC that started it is gone; called before an output is put in its place."""
     if _started_by is not None and _ancestors() != _started_by:
@@ -86,15 +95,13 @@ _started_by: tuple[int, ...] | None = None  # the processes that this one depend
 
 
 def _stop_with(
-    ancestors: tuple[int, ...] | None,
+    ancestors: tuple[int, ...],
     now: Callable[[], tuple[int, ...]] | None = None,
     stop: Callable[[], None] | None = None,
 ) -> None:
     """End this process when it has other ancestors than these."""
     global _started_by
     _started_by = ancestors
-    if ancestors is None:
-        return
     now, stop = now or _ancestors, stop or _gone
 
     def watch() -> None:
@@ -115,6 +122,13 @@ def _ancestors() -> tuple[int, ...]:
         return (parent,)
     shell = name in ("sh", "bash", "dash", "ash", "zsh")
     return (parent, int(status.rpartition(")")[2].split()[1])) if shell else (parent,)
+
+
+def _is_dvc(process: int) -> bool:
+    try:
+        return b"dvc" in Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def _gone() -> None:
