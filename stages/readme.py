@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from stages.common import errors
-from stages.common.data.layouts import FOOD11
+from stages.common.data.listing import FOOD11
 from stages.common.files import read_csv, read_json, write
 from stages.common.report import charts, contents, tables
 

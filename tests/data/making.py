@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from stages.common.data.layouts import Listing, scan
+from stages.common.data.layouts import scan
+from stages.common.data.listing import Listing
 from stages.common.data.sources import Source
 from stages.common.errors import UserError
 

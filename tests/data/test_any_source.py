@@ -10,7 +10,8 @@ from hypothesis import given, settings
 
 from stages.common.data import preparing
 from stages.common.data.arrays import SPLITS, open_split
-from stages.common.data.layouts import scan, told
+from stages.common.data.layouts import scan
+from stages.common.data.listing import told
 from stages.common.data.sources import Source
 from stages.common.errors import UserError
 from tests.data.making import lay_out, noise

@@ -16,7 +16,7 @@ from stages import prepare
 from stages.common.data import preparing
 from stages.common.data.arrays import SPLITS, Manifest, open_split
 from stages.common.data.copies import Copy, find, settle
-from stages.common.data.layouts import Listing
+from stages.common.data.listing import Listing
 from stages.common.data.sources import Source
 from stages.common.errors import UserError
 

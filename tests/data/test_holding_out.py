@@ -7,7 +7,7 @@ import pytest
 
 from stages.common.data.copies import settle
 from stages.common.data.holding_out import hold_out
-from stages.common.data.layouts import Listing
+from stages.common.data.listing import Listing
 from tests.data.making import labels, scanned
 
 CLASSES = ("bread", "rice", "soup")

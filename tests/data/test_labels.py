@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from stages.common.data.labels import COLUMNS, MAX_BYTES, Row, read_labels
-from stages.common.data.layouts import scan, told
+from stages.common.data.layouts import scan
+from stages.common.data.listing import told
 from stages.common.data.sources import Source
 from tests.data.making import BOTH, classed, lay_out, refused
 

@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 from stages.common.data.arrays import SPLITS
-from stages.common.data.layouts import FOOD11, FOOD11_TRAINING, Listing, scan, told
+from stages.common.data.layouts import scan
+from stages.common.data.listing import FOOD11, FOOD11_TRAINING, Listing, told
 from stages.common.data.sources import Source
 from tests.data.making import BOTH, classed, labels, lay_out, refused, scanned, under
 

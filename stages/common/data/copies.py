@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from stages.common import machine, progress
 from stages.common.data.arrays import SPLITS
-from stages.common.data.layouts import Listing
+from stages.common.data.listing import Listing
 from stages.common.data.sources import Source
 
 _CHUNK = 32  # files a thread hashes at a time

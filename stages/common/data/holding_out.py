@@ -4,7 +4,7 @@ import hashlib
 from collections import defaultdict
 from dataclasses import replace
 
-from stages.common.data.layouts import Listing
+from stages.common.data.listing import Listing
 
 
 def hold_out(listing: Listing, copies: dict[str, str], fraction: float, seed: int) -> Listing:

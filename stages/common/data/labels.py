@@ -2,12 +2,17 @@
 
 import csv
 import io
+import posixpath
 import re
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
+from stages.common.data.arrays import SPLITS
 from stages.common.data.decoding import one_line
-from stages.common.data.sources import composed
+from stages.common.data.listing import Found, Listing, listed
+from stages.common.data.misreadings import split_of
+from stages.common.data.sources import Source, composed
 from stages.common.errors import UserError, controls, printable
 
 MAX_BYTES = 256 * 2**20
@@ -107,3 +112,51 @@ def _row(path: Path, line: int, cells: list[str], columns: dict[str, int], count
         )
     parts = [part for part in file.replace("\\", "/").split("/") if part not in ("", ".")]
     return Row(line, composed("/".join(parts)), composed(label), split)
+
+
+def from_table(source: Source, path: Path, root: str) -> Listing:
+    """The photos that a labels file names, by their paths in the source or below a folder that holds all of them.
+
+    root: the folder that holds everything in the source, "" for none. Raises `UserError` as `read_labels`, and
+    for a photo that stands there twice, a split that is none, and a class that `listed` refuses.
+    """
+    rows, with_splits = read_labels(path)
+    there = set(source.names())
+    folder = posixpath.commonpath([path.rpartition("/")[0] for path in there])
+    prefixes = ["", *(f"{parent}/" for parent in accumulate(folder.split("/"), "{}/{}".format) if parent)]
+    prefix = max(prefixes, key=lambda prefix: sum(prefix + row.file in there for row in rows))
+    found: Found = {split: [] for split in SPLITS}
+    rejected: list[tuple[str, str]] = []
+    seen: dict[str, Row] = {}
+    for row in rows:
+        split = "training"
+        if with_splits and (split := split_of(row.split)) is None:
+            raise UserError(
+                f"{path}: line {row.line}: split '{printable(row.split)}'; expected train, val or test"
+            )
+        if not row.label and split != "test":
+            raise UserError(f"{path}: line {row.line}: no label; only test photos may do without")
+        name = prefix + row.file
+        if name not in there:
+            reason = f"in line {row.line} of the labels, but there is no such photo"
+            rejected.append((printable(row.file), reason))
+            continue
+        first = seen.setdefault(name, row)
+        if first is row:
+            found[split].append((name, row.label or None))
+        elif (first.label, split_of(first.split)) != (row.label, split_of(row.split)):
+            raise UserError(
+                f"{path}: line {row.line}: {printable(row.file)} stands in line {first.line} with another label or "
+                "split; delete one of the two"
+            )
+    if not any(found.values()):
+        raise UserError(
+            f"{path}: none of its photos is in {source.path}: it names '{printable(rows[0].file)}', and there is "
+            f"'{printable(source.names()[0])}'; name each by its path from {source.path} on"
+        )
+    if not found["training"]:
+        raise UserError(f"{path}: no photo of train is in {source.path}; list some, with the split train")
+    left_out = [(name, f"not listed in {path}") for name in there if name not in seen]
+    found = {split: sorted(photos) for split, photos in found.items()}
+    layout = f"as {path} says, {'with' if with_splits else 'without'} splits"
+    return listed(source, found, rejected, left_out, layout, False, root)

@@ -1,52 +1,22 @@
 """Which class and split each photo of a source has: told by its path, or by a table."""
 
-import posixpath
 import re
 from collections import Counter
-from dataclasses import dataclass, field
-from itertools import accumulate
 from pathlib import Path
 
 from stages.common.data.arrays import SPLITS
-from stages.common.data.labels import Row, read_labels
+from stages.common.data.labels import from_table
+from stages.common.data.listing import ELSE, Found, Listing, listed
 from stages.common.data.misreadings import masks, split_of, suspicion
-from stages.common.data.sources import ITSELF, Source, counted
+from stages.common.data.sources import ITSELF, Source
 from stages.common.errors import UserError, controls, printable
 
-FOOD11 = (
-    *("Bread", "Dairy product", "Dessert", "Egg", "Fried food", "Meat"),
-    *("Noodles-Pasta", "Rice", "Seafood", "Soup", "Vegetable-Fruit"),
-)
-# Training photos of each class, as its makers publish it: by these it is known, its files say only 0 to 10.
-FOOD11_TRAINING = (994, 429, 1500, 986, 848, 1325, 440, 280, 855, 1500, 709)
 LAYOUTS = "{class}_{id}.jpg files or class folders, directly or under training/, validation/ and test/"
-ELSE = "or list file and label of each photo in a table (data.labels)"
 
 # Class numbers have three digits at most, and what follows is no date: 20190812_101500 is a time.
 _FLAT = re.compile(r"(\d{1,3})_(?!\d{1,2}[-_.]\d{2,4}\b)")
-_NUMBERED = re.compile(r"(?:class[_\- ]?)?(\d{1,18})", re.IGNORECASE)
-_SHOWN = 30  # classes that are told one by one
 
 _Path = tuple[str, ...]  # (folder, ..., file name); a folder's own path ends in an empty file name
-_Found = dict[str, list[tuple[str, str | None]]]  # split -> (photo, class)
-
-
-@dataclass(frozen=True)
-class Listing:
-    """What a source holds: `splits[split]` lists (name, label), label -1 where a test photo has no class."""
-
-    classes: list[str]
-    splits: dict[str, list[tuple[str, int]]]
-    rejected: list[tuple[str, str]]  # photos that cannot be used: (name, reason)
-    left_out: list[tuple[str, str]] = field(default_factory=list)  # photos that are not asked for
-    layout: str = ""  # how it was read, in words
-
-    def counts(self) -> dict[str, dict[str, int]]:
-        """Photos of each class in each split."""
-        found = {split: Counter(label for _, label in photos) for split, photos in self.splits.items()}
-        return {
-            name: {split: found[split][index] for split in SPLITS} for index, name in enumerate(self.classes)
-        }
 
 
 def scan(source: Source, class_folder: str = "top", labels: Path | None = None) -> Listing:
@@ -65,9 +35,9 @@ def scan(source: Source, class_folder: str = "top", labels: Path | None = None) 
             raise UserError(
                 f"{source.path}: the folder '{printable(folder)}' has a control character in its name; rename it"
             )
-    if labels is not None:
-        return _from_table(source, labels)
     files = [tuple(name.split("/")) for name in source.names()]
+    if labels is not None:
+        return from_table(source, labels, "/".join(files[0][: _root(files, [])]))
     folders = [(*name.split("/"), "") for name in source.folders()]
     _require_no_links(source)
     base, of_split = _split_folders(source, folders)
@@ -92,7 +62,7 @@ def scan(source: Source, class_folder: str = "top", labels: Path | None = None) 
         empty = [path[depth:] for path in folders if len(path) > depth + 1]
 
     flat = {split: _mostly_flat(photos) for split, photos in placed.items()}
-    found: _Found = {split: [] for split in SPLITS}
+    found: Found = {split: [] for split in SPLITS}
     misplaced = []
     for split, photos in placed.items():
         for name, below in photos:
@@ -115,38 +85,7 @@ def scan(source: Source, class_folder: str = "top", labels: Path | None = None) 
         found = _shortened(found)
     kind = "numbers that begin the files' names" if flat["training"] else _kind(class_folder, placed)
     where = f"below the splits {_named(of_split)}" if of_split else "without splits"
-    return _listing(source, found, misplaced, left_out, f"{kind}, {where}", flat["training"], "/".join(base))
-
-
-def told(source: Source, listing: Listing) -> list[str]:
-    """How a source was read, and its photos in each class and split: lines for people."""
-    counts = listing.counts()
-    lines = [f"{source.path}: {len(listing.classes)} classes, {listing.layout}"]
-    if len(counts) <= _SHOWN:
-        for name, of in counts.items():
-            held = ", ".join(f"{count:,} {split}" for split, count in of.items() if count)
-            lines.append(f"  {printable(name)}: {held}")
-    else:
-        of = [of["training"] for of in counts.values()]
-        lines.append(f"  {min(of):,} to {max(of):,} training photos a class")
-    unlabelled = sum(label < 0 for _, label in listing.splits["test"])
-    if unlabelled:
-        lines.append(f"  {unlabelled:,} test photos without a class")
-    if listing.left_out:
-        first, reason = listing.left_out[0]
-        lines.append(f"  left out: {len(listing.left_out):,} photos, as {printable(first)} ({reason})")
-    if source.passed_over:
-        lines.append(f"  passed over, no photos: {counted(source.passed_over)}")
-    if source.again:
-        link, where = source.again[0]
-        more = f", and {len(source.again) - 1:,} more" if len(source.again) > 1 else ""
-        lines.append(
-            f"  passed over: {printable(link)}, which leads to {printable(where)}, read already{more}"
-        )
-    return lines
-
-
-# -- by the path --
+    return listed(source, found, misplaced, left_out, f"{kind}, {where}", flat["training"], "/".join(base))
 
 
 def _require_no_links(source: Source) -> None:
@@ -268,7 +207,7 @@ def _class(below: _Path, class_folder: str, flat: bool, flat_training: bool) -> 
     return str(int(match[1])) if match and flat_training and len(below) == 1 else None
 
 
-def _shortened(found: _Found) -> _Found:
+def _shortened(found: Found) -> Found:
     """Classes by the folder that holds the photo, where that says which; else by the path to it.
 
     The folders of a class need not lie as deep in every split: train/Brown-Cap, test/Mushroom/Brown-Cap. But
@@ -300,7 +239,7 @@ def _kind(class_folder: str, placed: dict) -> str:
     return f"class folders{hint}"
 
 
-def _require_training(source: Source, found: _Found, of_split: dict, left_out: list, placed: dict) -> None:
+def _require_training(source: Source, found: Found, of_split: dict, left_out: list, placed: dict) -> None:
     """Raises `UserError` where no training photo has a class, saying what may be meant."""
     classes = {cls for _, cls in found["training"]} - {None}
     if classes:
@@ -356,150 +295,6 @@ def _require_classes(
             raise UserError(
                 f"{source.path}: class folder '{printable(folder)}' holds no photo; add photos or move it out"
             )
-
-
-# -- by a table --
-
-
-def _from_table(source: Source, path: Path) -> Listing:
-    """The photos that a labels file names."""
-    rows, with_splits = read_labels(path)
-    there = set(source.names())
-    files = [tuple(name.split("/")) for name in source.names()]
-    root = "/".join(files[0][: _root(files, [])])
-    folder = posixpath.commonpath([path.rpartition("/")[0] for path in there])
-    prefixes = ["", *(f"{parent}/" for parent in accumulate(folder.split("/"), "{}/{}".format) if parent)]
-    prefix = max(prefixes, key=lambda prefix: sum(prefix + row.file in there for row in rows))
-    found: _Found = {split: [] for split in SPLITS}
-    rejected: list[tuple[str, str]] = []
-    seen: dict[str, Row] = {}
-    for row in rows:
-        split = "training"
-        if with_splits and (split := split_of(row.split)) is None:
-            raise UserError(
-                f"{path}: line {row.line}: split '{printable(row.split)}'; expected train, val or test"
-            )
-        if not row.label and split != "test":
-            raise UserError(f"{path}: line {row.line}: no label; only test photos may do without")
-        name = prefix + row.file
-        if name not in there:
-            reason = f"in line {row.line} of the labels, but there is no such photo"
-            rejected.append((printable(row.file), reason))
-            continue
-        first = seen.setdefault(name, row)
-        if first is row:
-            found[split].append((name, row.label or None))
-        elif (first.label, split_of(first.split)) != (row.label, split_of(row.split)):
-            raise UserError(
-                f"{path}: line {row.line}: {printable(row.file)} stands in line {first.line} with another label or "
-                "split; delete one of the two"
-            )
-    if not any(found.values()):
-        raise UserError(
-            f"{path}: none of its photos is in {source.path}: it names '{printable(rows[0].file)}', and there is "
-            f"'{printable(source.names()[0])}'; name each by its path from {source.path} on"
-        )
-    if not found["training"]:
-        raise UserError(f"{path}: no photo of train is in {source.path}; list some, with the split train")
-    left_out = [(name, f"not listed in {path}") for name in there if name not in seen]
-    found = {split: sorted(photos) for split, photos in found.items()}
-    layout = f"as {path} says, {'with' if with_splits else 'without'} splits"
-    return _listing(source, found, rejected, left_out, layout, False, root)
-
-
-# -- both --
-
-
-def _listing(
-    source: Source,
-    found: _Found,
-    rejected: list[tuple[str, str]],
-    left_out: list[tuple[str, str]],
-    layout: str,
-    flat: bool,
-    base: str,
-) -> Listing:
-    """Classes in order, and labels by it."""
-    known = {cls for _, cls in found["training"] if cls is not None}
-    for cls in sorted(known):
-        if not cls.isascii() and printable(cls) != cls:  # bytes of a name in some old encoding
-            raise UserError(
-                f"{source.path}: the class '{printable(cls)}' is not called in UTF-8; rename its folder"
-            )
-    for split in ("validation", "test"):
-        classes = {cls for _, cls in found[split]} - {None}
-        for name, cls in found[split]:
-            if cls is not None and cls not in known:
-                raise UserError(f"{source.path}: {_unknown(split, cls, name, known, classes)}")
-    if len(known) == 1:
-        raise UserError(
-            f"{source.path}: only one class ('{printable(min(known))}'); classifying needs photos of two or more"
-        )
-    classes = _ordered(known)
-    label = {None: -1, **{cls: index for index, cls in enumerate(classes)}}
-    splits = {split: sorted((name, label[cls]) for name, cls in photos) for split, photos in found.items()}
-    names = _names(source, base, classes)
-    counts = Counter(index for _, index in splits["training"])
-    if flat and names is None and classes == [str(number) for number in range(len(FOOD11))]:
-        published = zip(sorted(counts), FOOD11_TRAINING, strict=True)
-        if all(0.95 * count <= counts[index] <= count for index, count in published):
-            names, layout = list(FOOD11), f"{layout}; by the number of its photos it is Food-11"
-    layout = layout if names is None or names == list(FOOD11) else f"{layout}, called as classes.txt says"
-    rejected = sorted([*rejected, *source.rejected])
-    return Listing(names or classes, splits, rejected, sorted(left_out), layout)
-
-
-def _unknown(split: str, cls: str, name: str, known: set[str], classes: set[str]) -> str:
-    """What is wrong with a class that training lacks."""
-    said = f"{split} has class '{printable(cls)}' ({printable(name)}) and training has no photo of it"
-    near = sorted(other for other in known if _plain(other) == _plain(cls))
-    if near:
-        return f"{said}, but of '{printable(near[0])}': names are compared letter by letter, so rename one of the two"
-    if split == "test" and classes == {cls}:
-        return f"{said}; if the test photos have no class, put them directly into the test folder"
-    return f"{said}; add some or take the class out, {ELSE}"
-
-
-def _names(source: Source, base: str, classes: list[str]) -> list[str] | None:
-    """What classes.txt calls numbered classes: number k is line k, counted from 0 or 1 as the numbers say."""
-    numbers = [int(match[1]) for cls in classes if (match := _NUMBERED.fullmatch(cls))]
-    if len(numbers) < len(classes):
-        return None
-    names = source.class_names(base)
-    if names is None:
-        return None
-    if len(set(numbers)) < len(numbers):
-        twice = next(number for number in numbers if numbers.count(number) > 1)
-        raise UserError(
-            f"{source.path}: two classes are of the number {twice}, which classes.txt names; rename one"
-        )
-    lines, highest = len(names), max(numbers)
-    if highest > lines or (highest == lines and 0 in numbers):
-        raise UserError(
-            f"{source.path}: classes.txt names {lines} classes, and there is a class {highest}; write a line for each"
-        )
-    if 0 not in numbers and highest < lines:
-        raise UserError(
-            f"{source.path}: classes.txt names {lines} classes, and there is neither a class 0 nor a class {lines}, so "
-            "its first line may be class 0 or 1; delete it, or call the classes by their names"
-        )
-    first = 0 if 0 in numbers else 1
-    return [names[number - first] for number in numbers]
-
-
-def _ordered(classes: set[str]) -> list[str]:
-    """By number where all have one (text puts 10 before 2), as Food-11's where all are its, else sorted."""
-    numbers = {cls: int(match[1]) for cls in classes if (match := _NUMBERED.fullmatch(cls))}
-    if len(numbers) == len(classes):
-        return sorted(classes, key=lambda cls: (numbers[cls], cls))
-    rank = {_plain(cls): index for index, cls in enumerate(FOOD11)}
-    if all(_plain(cls) in rank for cls in classes):
-        return sorted(classes, key=lambda cls: (rank[_plain(cls)], cls))
-    return sorted(classes)
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[/\-_\s]+", " ", name).strip().casefold()
 
 
 def _named(of_split: dict[_Path, tuple[str, int]]) -> str:

@@ -18,7 +18,8 @@ from stages.common.data import copies
 from stages.common.data.arrays import SPLITS, ArrayWriter, Manifest, digest
 from stages.common.data.decoding import decode
 from stages.common.data.holding_out import hold_out
-from stages.common.data.layouts import Listing, scan, told
+from stages.common.data.layouts import scan
+from stages.common.data.listing import Listing, told
 from stages.common.data.sources import Source
 from stages.common.errors import UserError, printable
 from stages.common.files import whole, write
