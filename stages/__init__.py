@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from importlib.util import find_spec
 
 from stages.common import errors
 
@@ -10,3 +11,5 @@ from stages.common import errors
 if sys.argv and sys.argv[0] == "-m":
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     errors.stop_with_dvc()
+    if find_spec("pydantic") is None:
+        sys.exit("error: the environment is not active: `source .venv/bin/activate` (`make setup` makes it)")

@@ -1,7 +1,5 @@
 """distill: the student, taught by a teacher's soft labels."""
 
-import argparse
-
 from stages.common import errors
 from stages.common.params import read
 from stages.common.training.examples import MANIFEST, PREPARED, open_data
@@ -11,7 +9,7 @@ from stages.common.training.soft_labels import open_soft_labels, path_of
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = errors.Parser(description=__doc__)
     parser.add_argument("teacher", choices=["scratch", "pretrained"])
     teacher = parser.parse_args().teacher
     params = read("seed", "augment", "distill", "student.architecture")
@@ -25,4 +23,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    errors.run(main, arguments=True)

@@ -14,19 +14,21 @@ from stages.common.evidence.predictions import FOLDER, SPLITS, Predictions, read
 from stages.common.files import whole, write_json
 from stages.common.networks.model_files import load_model
 from stages.common.params import read
-from stages.common.training.examples import PREPARED, Data, open_data
+from stages.common.training.examples import PREPARED, open_data
 from stages.common.training.loop import predict
 
 
-def probabilities(path: Path, data: Data, splits: list[str]) -> dict[str, np.ndarray]:
+def probabilities(
+    path: Path, device: str, photos: dict[str, np.ndarray], examples: dict
+) -> dict[str, np.ndarray]:
     """What the network in a file gives each class of each photo of each split: (N, classes) float32."""
     if path.suffix == ".onnx":
         runtime = OnnxModel(path)
-        logits = {s: torch.from_numpy(runtime.predict(open_split(data.directory, s).images)) for s in splits}
+        logits = {split: torch.from_numpy(runtime.predict(images)) for split, images in photos.items()}
     else:
-        network = load_model(path, data.device)
-        logits = {s: predict(network, data.split(s)) for s in splits}
-    return {s: logits[s].cpu().double().softmax(1).float().numpy() for s in splits}
+        network = load_model(path, device)
+        logits = {split: predict(network, those) for split, those in examples.items()}
+    return {split: of.cpu().double().softmax(1).float().numpy() for split, of in logits.items()}
 
 
 def made_with(paths: list[Path]) -> dict[str, str | int]:
@@ -53,13 +55,14 @@ def main() -> None:
     require_whole(PREPARED, "files.csv", read_manifest(PREPARED))
     photos = read_names(PREPARED / "files.csv").astype({"label": int})
     photos = {s: photos[photos["split"] == s] for s in SPLITS}
-    splits = [s for s in SPLITS if len(photos[s])]
+    examples = {split: data.split(split) for split in SPLITS if len(photos[split])}  # looked through once
+    images = {split: open_split(PREPARED, split).images for split in examples}
     accuracy = {"n": int((photos["test"]["label"] >= 0).sum())}
     with whole(FOLDER) as folder:
         for name, path in progress.track(paths.items(), "evaluate", len(paths), "models"):
             said = {
                 split: Predictions(photos[split]["file"].to_numpy(), photos[split]["label"].to_numpy(), p)
-                for split, p in probabilities(path, data, splits).items()
+                for split, p in probabilities(path, data.device, images, examples).items()
             }
             write_predictions(folder, name, data.classes, said)
             if accuracy["n"]:

@@ -11,7 +11,7 @@ from stages.common.compression.onnx_export import calibration_photos, int8_start
 from stages.common.compression.selection import smallest_within
 from stages.common.data.arrays import open_split
 from stages.common.errors import UserError
-from stages.common.evidence.catalogue import Catalogue, words
+from stages.common.evidence.catalogue import Catalogue, was_made, words
 from stages.common.files import METRICS, remove, whole, write, write_csv, write_json
 from stages.common.networks.model_files import load_model
 from stages.common.params import read
@@ -64,7 +64,7 @@ def choose(catalogue: Catalogue, export, seed: int, folder: Path) -> dict[str, f
     validation = open_split(PREPARED, "validation")
     photos = calibration_photos(export.calibration, seed)
     uncut, allowed, work = catalogue.metrics(REFERENCE), export.max_drop, folder / "work"
-    candidates = {name: path for name, path in catalogue.candidates.items() if path.exists()}
+    candidates = {name: path for name, path in catalogue.candidates.items() if was_made(path)}
     floor = uncut["val_accuracy"] - allowed / 100
     tried = smallest_within(candidates, floor, photos, validation, work, int8_start)
     if tried.empty:

@@ -12,7 +12,7 @@ from stages.common.compression.onnx_export import (
 )
 from stages.common.data.arrays import open_split
 from stages.common.errors import NotPossible
-from stages.common.files import METRICS, whole, write_json
+from stages.common.files import METRICS, whole, write, write_json
 from stages.common.networks.model_files import load_model
 from stages.common.params import read
 from stages.common.training.examples import PREPARED
@@ -33,6 +33,7 @@ def main() -> None:
             export(load_model(TEACHER), folder / "teacher.onnx", photos)
         except NotPossible as error:
             progress.say(f"teacher pretrained: {error}")
+            write(folder / "teacher.txt", f"{error}\n")
         files = {"onnx_fp32": folder / "student.onnx", "onnx_int8": folder / "student_int8.onnx"}
         for name, file in files.items():
             try:
@@ -42,6 +43,7 @@ def main() -> None:
                     quantize_int8(files["onnx_fp32"], file, photos, start)
             except NotPossible as reason:
                 progress.say(f"{name}: left out: {reason}")
+                write(file.with_suffix(".txt"), f"{reason}\n")
                 metrics[name] = dict.fromkeys(METRICS) | {"reason": str(reason)}
                 continue
             metrics[name] = of = measured(file, student, validation)

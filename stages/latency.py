@@ -13,7 +13,7 @@ import torch
 from stages.common import errors, machine, progress
 from stages.common.compression.onnx_export import WithNormalization
 from stages.common.compression.onnx_runtime import OnnxModel
-from stages.common.evidence.catalogue import Catalogue
+from stages.common.evidence.catalogue import Catalogue, was_made
 from stages.common.evidence.latency import VERSIONS, interleaved
 from stages.common.files import write_csv
 from stages.common.networks.costs import size_kib
@@ -42,7 +42,7 @@ def opened(path: Path, threads: int, photos: np.ndarray) -> Callable[[], object]
 def main() -> None:
     params = read("prune.teacher", "prune.reference_rates")
     files = Catalogue(params.prune.teacher, params.prune.reference_rates).timed
-    files = {key: path for key, path in files.items() if path.exists()}
+    files = {key: path for key, path in files.items() if was_made(path)}
     first = next(iter(files.values()))
     size = load_model(first).card.image_size
     here = {"machine": machine.name(), "versions": VERSIONS}

@@ -52,6 +52,8 @@ def mend() -> None:
         mend_lock()
         mend_params()
         for path in parts():
+            if bring_back(path):
+                continue
             _remove(path)
             say(f"{path}: deleted, an output that was not finished")
         if not _working(*EXPERIMENTS.glob("celery/*.pid")):  # those work outside of DVC's locks
@@ -140,6 +142,16 @@ def parts() -> list[Path]:
     return sorted(path for path in beside if re.fullmatch(r"\..+\.part|\.[\w-]{22}\.tmp", path.name))
 
 
+def bring_back(path: Path) -> bool:
+    """Put an output back that a stage had moved out of the way when it was killed, if nothing came in its place."""
+    match = re.fullmatch(r"\.(.+)\.old\.part", path.name)
+    if not match or path.with_name(match[1]).exists():
+        return False
+    os.replace(path, path.with_name(match[1]))
+    say(f"{path.with_name(match[1])}: put back, a stage was killed as it replaced it")
+    return True
+
+
 def clean() -> None:
     """Delete the progress of stages that were killed, and what else no run will come back for."""
     with _locks() as ours:
@@ -147,7 +159,8 @@ def clean() -> None:
         if not ours or _working(TMP / "lock", TMP / "rwlock", EXPERIMENTS / "rwlock", *workers):
             raise UserError(".scratch: a DVC is at work here; let it end, or stop it, before `make clean`")
         copies = DVC.glob("cache/files/md5/*/.*.tmp")  # cut off on their way into the cache
-        paths = [path for path in (SCRATCH, *parts(), *copies) if path.exists()]
+        left = (path for path in parts() if not bring_back(path))
+        paths = [path for path in (SCRATCH, *left, *copies) if path.exists()]
         freed = sum(map(_size, paths))
         for path in paths:
             _remove(path)
@@ -311,9 +324,7 @@ def _size(path: Path) -> int:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = errors.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--clean", action="store_true", help="delete what killed runs left behind; no results"
     )
@@ -324,4 +335,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    errors.run(main, arguments=True)

@@ -3,7 +3,6 @@
 Step k has width rate**k of the unpruned channels, the last one prune.min_width; all steps share prune.epochs.
 """
 
-import argparse
 from pathlib import Path
 
 import pandas as pd
@@ -22,7 +21,7 @@ from stages.common.training.soft_labels import open_soft_labels, path_of
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = errors.Parser(description=__doc__)
     parser.add_argument("--rate", help="by default that of the stage which DVC runs")
     text = given_rate(parser.parse_args().rate)
     rate = require_rate(text)
@@ -101,4 +100,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    errors.run(main, arguments=True)

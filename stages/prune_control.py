@@ -26,9 +26,7 @@ CONTROLS = ("pruned_one_shot", "pruned_from_scratch", "student_finetuned")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = errors.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("control", choices=CONTROLS)
     control = parser.parse_args().control
     params = read(
@@ -88,4 +86,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    errors.run(main, arguments=True)

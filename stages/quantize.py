@@ -1,6 +1,5 @@
 """quantize: a network at 16 to 3 bits a weight: rounded, and at few bits fine-tuned while rounded."""
 
-import argparse
 from pathlib import Path
 
 import pandas as pd
@@ -21,7 +20,7 @@ ROUNDED_ENOUGH = 6  # bits at which rounding alone costs next to nothing
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = errors.Parser(description=__doc__)
     parser.add_argument("network", choices=["student", "cnn"])
     network = parser.parse_args().network
     params = read("seed", "augment", "distill.temperature", "distill.alpha", "prune.teacher", "quantize.fit")
@@ -70,4 +69,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    errors.run(main, arguments=True)

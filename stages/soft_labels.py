@@ -3,7 +3,6 @@
 Shen and Xing 2022, "A fast knowledge distillation framework": teacher and student see the same view.
 """
 
-import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from stages.common.training.soft_labels import write_soft_labels
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = errors.Parser(description=__doc__)
     parser.add_argument("teacher", choices=["scratch", "pretrained"])
     name = parser.parse_args().teacher
     params = read("seed", "augment", "distill.views")
@@ -42,4 +41,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    errors.run(main, arguments=True)

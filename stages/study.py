@@ -29,7 +29,7 @@ from stages.common.report import charts
 
 def arguments() -> argparse.Namespace:
     """The command line, checked: params (a path), seeds (sorted), name, jobs."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = errors.Parser(description=__doc__)
     parser.add_argument("--params", type=Path, default=PATH, help="a file like params.yaml")
     parser.add_argument("--seeds", required=True, help="as in 0,1,2")
     parser.add_argument("--name", help='of the folder; by default what follows "params." in the file\'s name')
@@ -105,4 +105,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    errors.run(main, arguments=True)

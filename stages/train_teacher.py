@@ -1,6 +1,5 @@
 """train_teacher: a teacher on the photos, from scratch or from pretrained weights."""
 
-import argparse
 from pathlib import Path
 
 from stages.common import errors
@@ -17,7 +16,7 @@ PRETRAINED = Path("models/pretrained.safetensors")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = errors.Parser(description=__doc__)
     parser.add_argument("start", choices=["scratch", "pretrained"])
     start = parser.parse_args().start
     params = read("seed", "augment", f"teacher.{start}")
@@ -34,4 +33,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    errors.run(main, arguments=True)

@@ -273,15 +273,26 @@ def test_the_queue_is_left_alone_while_a_worker_runs(folder, capsys):
 
 
 def test_unfinished_outputs_are_deleted_and_others_stay(folder, capsys):
-    parts = [folder / "models/.cnn.part/x", folder / "metrics/.cnn.json.part", folder / "data/.x.old.part/y"]
+    parts = [
+        folder / "models/.cnn.part/x",
+        folder / "metrics/.cnn.json.part",
+        folder / "data/.cnn.old.part/y",
+    ]
     parts.append(folder / "plots/.vo23ezD75Kj_fRopr-8tgg.tmp")  # DVC's
     kept = [folder / "models/cnn/x", folder / "metrics/cnn.json", folder / "models/cnn/.x.part"]
-    kept += [folder / "data/mine.tmp", folder / "data/.mine.tmp"]
+    kept += [folder / "data/mine.tmp", folder / "data/.mine.tmp", folder / "data/cnn/x"]
     for path in parts + kept:
         write(path, "x")
     mend.mend()
-    assert [path.exists() for path in parts + kept] == [False] * 4 + [True] * 5
-    assert said(capsys)[0] == "data/.x.old.part: deleted, an output that was not finished"
+    assert [path.exists() for path in parts + kept] == [False] * 4 + [True] * 6
+    assert said(capsys)[0] == "data/.cnn.old.part: deleted, an output that was not finished"
+
+
+def test_an_output_that_was_moved_out_of_the_way_comes_back(folder, capsys):
+    write(folder / "models/.cnn.old.part/x", "good")
+    mend.mend()
+    assert (folder / "models/cnn/x").read_text() == "good"
+    assert said(capsys) == ["models/cnn: put back, a stage was killed as it replaced it"]
 
 
 def test_clean_deletes_what_was_left_behind_and_says_how_much_it_was(folder, capsys):

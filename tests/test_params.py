@@ -154,7 +154,7 @@ def test_a_message_says_what_is_expected(edited, key, text, said):
 def test_a_missing_key_is_named_and_a_misspelt_one_before_it(tmp_path):
     path = tmp_path / "params.yaml"
     path.write_text(TEXT.replace("\nseed: 0\n", "\n"), encoding="utf-8")
-    assert complaint(path) == "seed: missing; add it as `git show HEAD:params.yaml` has it"
+    assert complaint(path) == "seed: missing; add it as params.food11.yaml has it"
     path.write_text(TEXT.replace("\nseed: 0\n", "\nsed: 0\n"), encoding="utf-8")
     assert complaint(path) == "sed: no such key; did you mean seed?"
 

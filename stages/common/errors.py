@@ -1,5 +1,7 @@
 """How a stage ends: done, or stopped with one line that says why."""
 
+import argparse
+import io
 import os
 import signal
 import sys
@@ -8,8 +10,10 @@ import time
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 WATCH_EVERY = 0.5  # seconds
+SHELLS = {"sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "fish", "tcsh", "csh", "busybox"}
 
 
 class UserError(Exception):
@@ -23,14 +27,27 @@ class NotPossible(UserError):
     """
 
 
-def run(main: Callable[[], None]) -> None:
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, as everything here does, instead of usage and exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{printable(message)}; `{self.prog} --help` says what is expected")
+
+
+def run(main: Callable[[], None], arguments: bool = False) -> None:
     """Run a stage's `main`. What a user can mend ends it with one line on stderr and exit code 1.
 
+    arguments: whether it takes some from the command line.
     A stage that DVC started stops when that DVC is gone, which would leave it writing beside the next run.
     """
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")  # names that a terminal's encoding lacks
         stop_with_dvc()
+        if sys.argv[1:] and not arguments and Path(sys.argv[0]).parent == Path(__file__).parent.parent:
+            raise UserError(f"{printable(sys.argv[1])}: this stage takes no arguments; params.yaml decides")
         main()
         if sys.stdout:  # None where whoever started this has closed it
             sys.stdout.flush()
@@ -120,13 +137,14 @@ def _ancestors() -> tuple[int, ...]:
         status = Path(f"/proc/{parent}/stat").read_text()
     except OSError:  # it is gone just now, or this is not Linux
         return (parent,)
-    shell = name in ("sh", "bash", "dash", "ash", "zsh")
+    shell = name in SHELLS
     return (parent, int(status.rpartition(")")[2].split()[1])) if shell else (parent,)
 
 
 def _is_dvc(process: int) -> bool:
     try:
-        return b"dvc" in Path(f"/proc/{process}/cmdline").read_bytes()
+        words = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
+        return any(word.rpartition(b"/")[2] == b"dvc" for word in words)
     except OSError:
         return False
 

@@ -42,8 +42,13 @@ def whole(path: Path | str, size: int = 0) -> Iterator[Path]:
         if part.is_dir() and path.exists():  # a folder cannot take another's place in one step
             old = path.with_name(f".{path.name}.old.part")
             remove(old)
-            os.replace(path, old)
-            os.replace(part, path)
+            try:
+                os.replace(path, old)
+                os.replace(part, path)
+            except BaseException:
+                if not path.exists():
+                    os.replace(old, path)
+                raise
             remove(old)
         else:
             os.replace(part, path)

@@ -10,9 +10,12 @@ different ones are never put together.
 
 import os
 import platform
+import re
 from pathlib import Path
 
-from stages.common.errors import UserError
+from stages.common.errors import UserError, printable
+
+MOST = 1024  # threads
 
 
 def cores() -> int:
@@ -25,8 +28,8 @@ def workers() -> int:
     text = os.environ.get("COMPRESS_WORKERS")
     if text is None:
         return cores()
-    if not text.isdigit() or int(text) < 1:
-        raise UserError(f"COMPRESS_WORKERS={text}: expected a whole number >= 1")
+    if not re.fullmatch("[0-9]{1,4}", text) or not 1 <= int(text) <= MOST:
+        raise UserError(f"COMPRESS_WORKERS={printable(text)}: expected a whole number from 1 to {MOST:,}")
     return int(text)
 
 
@@ -37,6 +40,8 @@ def device() -> str:
     torch.set_num_threads(workers())
     torch.backends.cudnn.deterministic = True
     name = os.environ.get("COMPRESS_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
+    if not re.fullmatch(r"cpu|mps|cuda(:\d{1,3})?", name):
+        raise UserError(f"COMPRESS_DEVICE={printable(name)}: expected cpu, cuda, cuda:1, ... or mps")
     try:
         torch.zeros(1, device=name)
     except (RuntimeError, AssertionError) as error:

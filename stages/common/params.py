@@ -46,6 +46,8 @@ def _path(text: str) -> str:
     """`text` if it can name a file or folder; whether there is one is seen by the stage that reads it."""
     if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in text):
         raise ValueError("expected a path without line breaks and other control characters")
+    if text.startswith("~"):
+        raise ValueError("~ is not replaced by your folder here: write the whole path")
     if "://" in text:
         raise ValueError("expected a path, not an address: download it and name the file or folder")
     return text
@@ -126,7 +128,12 @@ class Data(Photos):
         if self.labels and not any(_within(self.labels, folder) for folder in (LABELS, self.source)):
             raise ValueError(
                 f"data.labels = {shown(self.labels)}: is neither in {LABELS}/ nor in data.source = "
-                f"{shown(self.source)}, where DVC looks for changes: move it to {LABELS}/"
+                f"{shown(self.source)}, where DVC looks for changes: put it there and write "
+                f"{LABELS}/{Path(self.labels).name}"
+            )
+        if self.labels and Path(self.labels).suffix.lower() not in (".csv", ".tsv", ".txt"):
+            raise ValueError(
+                f"data.labels = {shown(self.labels)}: expected a .csv, .tsv or .txt; save the table so"
             )
         return self
 
@@ -314,9 +321,9 @@ def _first(error: ValidationError) -> str:
         hint = f"did you mean {'.'.join([*sections, *near])}?" if near else f"there are {', '.join(known)}"
         return f"{key}: no such key; {hint}"
     if first["type"] == "missing":
-        return f"{key}: missing; add it as `git show HEAD:params.yaml` has it"
+        return f"{key}: missing; add it as params.food11.yaml has it"
     if not key and first["type"] != "value_error":
-        return "holds no keys; `git show HEAD:params.yaml` shows what is expected"
+        return "holds no keys; params.food11.yaml shows what is expected"
     if first["type"] != "value_error":
         return f"{key} = {shown(first['input'])}: expected {_expected(_schema(first['loc']))}"
     reason = str(first["ctx"]["error"])
@@ -448,4 +455,6 @@ def require_rate(text: str) -> float:
     if not 0 < rate < 1:
         wrong = text if text.isprintable() and 0 < len(text) <= 60 else shown(text)
         raise UserError(f"prune.rate = {wrong}: expected a number between 0 and 1, such as 0.9")
+    if text != str(rate):  # it names a folder
+        raise UserError(f"prune.rate = {shown(text)}: write it as {rate}")
     return rate

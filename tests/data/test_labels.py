@@ -113,9 +113,9 @@ BAD = {  # name -> (content, what is told after the file's name)
     "an escape in the header": ("\x1b[2J,label\n", "line 1: no column 'file'"),
     "a long header": (f"{'x' * 5000},label\n", "line 1: no column 'file'"),
     "Latin-1": ("file,label\na.jpg,Gemüse\n".encode("latin-1"), "line 2: not UTF-8; save it as UTF-8"),
-    "UTF-16": ("file,label\na.jpg,x\n".encode("utf-16"), "line 1: not UTF-8; save it as UTF-8"),
+    "UTF-16": ("file,label\na.jpg,x\n".encode("utf-16"), "UTF-16; save the table as a CSV in UTF-8"),
     "UTF-16 without a mark": ("file,label\na.jpg,x\n".encode("utf-16-le"), "no text, as it holds a NUL"),
-    "a spreadsheet": (b"PK\x03\x04\x14\0\x06\0", "no text, as it holds a NUL"),
+    "a spreadsheet": (b"PK\x03\x04\x14\0\x06\0", "a spreadsheet; save the table as a CSV"),
 }  # fmt: skip
 
 
@@ -226,9 +226,9 @@ WRONG = {  # name -> (content, what is told)
     "no label": ("box/a.jpg,,val\n", "line 2: no label; only test photos may do without"),
     "files that are all elsewhere": (
         "photos/a.jpg,x,train\nphotos/b.jpg,y,train\n",
-        "it names 'photos/a.jpg', and there is 'box/a.jpg'; name each by its path from",
+        "it names 'photos/a.jpg', and there is 'box/a.jpg'; name each as it is called, by its path from",
     ),
-    "no training photo": ("box/a.jpg,x,val\nbox/b.jpg,y,val\n", "no photo of train is in"),
+    "no training photo": ("box/a.jpg,x,val\nbox/b.jpg,y,val\n", "no photo of the split train is in"),
     "one class": ("box/a.jpg,x,train\nbox/b.jpg,x,train\n", "only one class ('x')"),
     "a class that training lacks": ("box/a.jpg,x,train\nbox/b.jpg,y,train\nc.jpg,X,val\n", "but of 'x': names are "),
 }  # fmt: skip

@@ -145,9 +145,9 @@ def test_photo_beside_class_folders_is_misplaced(tmp_path):
         (["train/a/1.jpg", "train/b/1.jpg", "train/c/"], "class folder 'c' holds no photo"),
         (["a/1.jpg", "b/1.jpg", "c/"], "class folder 'c' holds no photo"),
         (["train/a/1.jpg", "train/c/", "val/c/1.jpg"], "class folder 'c' holds no photo"),
-        (["1.jpg", "2.jpg"], "{class}_{id}.jpg files or class folders"),
-        (["train/1.jpg", "train/2.jpg"], "{class}_{id}.jpg files or class folders"),
-        (["val/0_1.jpg", "val/1_1.jpg"], "{class}_{id}.jpg files or class folders"),
+        (["1.jpg", "2.jpg"], "class folders, or files that begin with the number of their class"),
+        (["train/1.jpg", "train/2.jpg"], "class folders, or files that begin with the number of their class"),
+        (["val/0_1.jpg", "val/1_1.jpg"], "class folders, or files that begin with the number of their class"),
     ],
 )
 def test_unusable_sources_are_told_in_one_line(tmp_path, names, told, as_zip):
@@ -424,11 +424,32 @@ def test_classes_txt_that_does_not_fit_is_told(tmp_path, numbers, names, told):
     assert told in refused(lambda: called(tmp_path, numbers, names))
 
 
-def test_numbers_that_are_one_are_told_where_they_are_named(tmp_path):
-    files = {"1/1.jpg": b"", "01/1.jpg": b""}
-    assert scanned(tmp_path, files).classes == ["01", "1"]
-    line = refused(lambda: scanned(tmp_path, files | {"classes.txt": b"a\nb\n"}))
-    assert "two classes are of the number 1, which classes.txt names; rename one" in line
+@pytest.mark.parametrize(
+    "pair", [("1", "01"), ("Soup", "soup"), ("ice cream", "ice_cream"), ("class_1", "1")]
+)
+def test_classes_that_are_written_in_two_ways_are_refused(tmp_path, pair):
+    line = refused(lambda: scanned(tmp_path, [f"{name}/1.jpg" for name in (*pair, "rice")]))
+    assert "differ only in case, spaces or zeros; put them together, or rename one" in line
+
+
+@pytest.mark.parametrize("class_folder", ["top", "leaf"])
+@pytest.mark.parametrize(
+    "folders",
+    [
+        ["images", "masks"],
+        ["rice/images", "rice/masks", "soup/images", "soup/masks"],
+        ["color/apple", "color/pear", "gray/apple", "gray/pear"],
+        ["2023-01", "2023-02"],
+        ["2019/01", "2019/02", "2020/01"],
+        ["trainA", "trainB", "testA", "testB"],
+    ],
+)
+def test_what_is_no_class_is_refused_at_any_depth(tmp_path, folders, class_folder):
+    refused(lambda: scanned(tmp_path, [f"{folder}/1.jpg" for folder in folders], class_folder=class_folder))
+
+
+def test_rows_of_numbers_in_names_are_no_classes(tmp_path):
+    refused(lambda: scanned(tmp_path, ["25_0_1_20170116.jpg", "26_1_0_20170117.jpg", "1_0_0_20170118.jpg"]))
 
 
 def test_classes_txt_says_nothing_about_words(tmp_path):

@@ -16,7 +16,16 @@ import pytest
 
 from stages.common.data import sources
 from stages.common.data.layouts import scan
-from stages.common.data.sources import HIDDEN, NO_SUFFIX, REPLACED, SUFFIXES, Source, counted, read_file
+from stages.common.data.sources import (
+    HIDDEN,
+    ITSELF,
+    NO_SUFFIX,
+    REPLACED,
+    SUFFIXES,
+    Source,
+    counted,
+    read_file,
+)
 from stages.common.errors import UserError
 from tests.data.making import BOTH, lay_out, refused, scanned
 
@@ -104,7 +113,7 @@ def test_many_kinds_of_files_are_counted_in_a_short_line():
     ("names", "told"),
     [
         (["cats/"], "no photos in it; photos are .jpg"),
-        (["a.txt", "b.txt", "c.heic"], "no photos in it, but 2 .txt, 1 .heic; photos"),
+        (["a.txt", "b.txt", "c.heic"], "no photos in it, but 2 .txt, 1 .heic (convert"),
         (["train.zip", "test.ZIP", "sample.csv"], "no photos in it, but .zip files: unpack them first"),
         (["photos.tar.gz", "more.rar"], "no photos in it, but .gz and .rar files: unpack them first"),
     ],
@@ -151,7 +160,7 @@ def test_loops_of_links_end(root):
     (root / "two").symlink_to("dogs/up/photos/one")
     with Source(root) as source:
         assert source.names() == PHOTOS
-        assert {where for _, where in source.again} == {"the source itself", "dogs"}
+        assert {where for _, where in source.again} == {ITSELF, "dogs"}
         assert sorted(name for name, _ in source.rejected) == ["one", "two"]
         assert all("a link that leads nowhere (Too many levels" in reason for _, reason in source.rejected)
 
@@ -589,3 +598,12 @@ def test_reading_from_several_threads(tmp_path, as_zip):
     contents = {f"{number}.jpg": bytes([number]) * 5000 for number in range(200)}
     with Source(lay_out(tmp_path, contents, as_zip)) as source, ThreadPoolExecutor(8) as pool:
         assert dict(zip(source.names(), pool.map(source.read, source.names()), strict=True)) == contents
+
+
+def test_a_link_to_a_folder_that_holds_the_source_is_not_followed(tmp_path):
+    path = lay_out(tmp_path / "deep", ["cat/1.jpg", "dog/1.jpg"])
+    (tmp_path / "secret.jpg").write_bytes(b"x")
+    (path / "cat/up").symlink_to(tmp_path)
+    with Source(path) as source:
+        assert source.names() == ["cat/1.jpg", "dog/1.jpg"]
+        assert [name for name, _ in source.again] == ["cat/up"]

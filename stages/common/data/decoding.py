@@ -55,6 +55,8 @@ def decode(data: bytes, size: int) -> np.ndarray:
         raise ValueError(f"too large: over {2 * Image.MAX_IMAGE_PIXELS / 1e6:.0f} million pixels") from None
     except UnidentifiedImageError:
         raise ValueError(f"not an image ({', '.join(_FORMATS)})") from None
+    except MemoryError:  # no fault of the photo
+        raise
     except Exception as error:  # Pillow's readers raise nearly anything on broken bytes
         raise ValueError(one_line(error)) from None
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from stages.common.data.arrays import SPLITS
 from stages.common.data.decoding import one_line
 from stages.common.data.listing import Found, Listing, listed
-from stages.common.data.misreadings import split_of
+from stages.common.data.misreadings import SPLIT_OF, split_of
 from stages.common.data.sources import Source, composed
 from stages.common.errors import UserError, controls, printable
 
@@ -59,6 +59,14 @@ def read_labels(path: Path) -> tuple[list[Row], bool]:
     return found, "split" in columns
 
 
+def _splits_of(photos: list[tuple[str, str | None]]) -> list[str]:
+    """The folders that photos lie in whose names say splits, where they say several."""
+    folders = {
+        folder: split for name, _ in photos for folder in name.split("/")[:-1] if (split := split_of(folder))
+    }
+    return sorted(folders) if len(set(folders.values())) > 1 else []
+
+
 def _text(path: Path) -> str:
     try:
         if not path.is_file():
@@ -66,7 +74,11 @@ def _text(path: Path) -> str:
             raise UserError(f"{path}: {what}; data.labels names a CSV or TSV of file, label and split")
         if path.stat().st_size > MAX_BYTES:
             raise UserError(f"{path}: over {MAX_BYTES / 2**20:.0f} MiB; that is no list of photos")
-        text = path.read_bytes().decode("utf-8-sig")
+        data = path.read_bytes()
+        if data[:2] in (b"PK", b"\xff\xfe", b"\xfe\xff"):
+            what = "a spreadsheet" if data[:2] == b"PK" else "UTF-16"
+            raise UserError(f"{path}: {what}; save the table as a CSV in UTF-8")
+        text = data.decode("utf-8-sig")
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:
@@ -150,12 +162,22 @@ def from_table(source: Source, path: Path, root: str) -> Listing:
                 "split; delete one of the two"
             )
     if not any(found.values()):
+        near = {name.casefold(): name for name in there}.get(rows[0].file.casefold())
         raise UserError(
             f"{path}: none of its photos is in {source.path}: it names '{printable(rows[0].file)}', and there is "
-            f"'{printable(source.names()[0])}'; name each by its path from {source.path} on"
+            f"'{printable(near or source.names()[0])}'; name each as it is called, by its path from {source.path} on"
         )
     if not found["training"]:
-        raise UserError(f"{path}: no photo of train is in {source.path}; list some, with the split train")
+        said = ", ".join(sorted({printable(row.split) for row in rows}))
+        raise UserError(
+            f"{path}: no photo of the split train is in {source.path}; the table's splits are {said}, and those known "
+            f"are {', '.join(SPLIT_OF)}"
+        )
+    if not with_splits and len(folders := _splits_of(found["training"])) > 1:
+        raise UserError(
+            f"{path}: its photos lie in folders called {', '.join(folders)}, and it has no column 'split', so that "
+            "those would not count; add the column"
+        )
     left_out = [(name, f"not listed in {path}") for name in there if name not in seen]
     found = {split: sorted(photos) for split, photos in found.items()}
     layout = f"as {path} says, {'with' if with_splits else 'without'} splits"

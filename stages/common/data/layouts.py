@@ -11,10 +11,11 @@ from stages.common.data.misreadings import masks, split_of, suspicion
 from stages.common.data.sources import ITSELF, Source
 from stages.common.errors import UserError, controls, printable
 
-LAYOUTS = "{class}_{id}.jpg files or class folders, directly or under training/, validation/ and test/"
+LAYOUTS = "class folders, or files that begin with the number of their class (3_17.jpg), alone or in train, val, test"
 
-# Class numbers have three digits at most, and what follows is no date: 20190812_101500 is a time.
-_FLAT = re.compile(r"(\d{1,3})_(?!\d{1,2}[-_.]\d{2,4}\b)")
+# Class numbers have three digits at most, and what follows is no date and no row of numbers: 20190812_101500 is
+# a time, 25_0_1_2017 an age and more.
+_FLAT = re.compile(r"(\d{1,3})_(?!\d{1,2}[-_.]\d{2,4}\b|\d+_\d+)")
 
 _Path = tuple[str, ...]  # (folder, ..., file name); a folder's own path ends in an empty file name
 
@@ -234,7 +235,7 @@ def _kind(class_folder: str, placed: dict) -> str:
     if class_folder == "leaf":
         return "the folders that hold the photos (class_folder: leaf)"
     leaves = {below[:-1] for _, below in placed["training"] if len(below) > 1}
-    nested = any(len(folder) > 1 for folder in leaves)
+    nested = len(leaves) != len({folder[0] for folder in leaves})
     hint = f" (with folders in them: class_folder: leaf would read {len(leaves):,} classes)" if nested else ""
     return f"class folders{hint}"
 
@@ -295,6 +296,10 @@ def _require_classes(
             raise UserError(
                 f"{source.path}: class folder '{printable(folder)}' holds no photo; add photos or move it out"
             )
+    last = {_last(path): {""} for path in holding}
+    for level in (last, below):
+        if (why := suspicion(level, base[-1] if base else source.path.name)) is not None:
+            raise UserError(f"{source.path}: {why}, {ELSE}")
 
 
 def _named(of_split: dict[_Path, tuple[str, int]]) -> str:

@@ -97,8 +97,18 @@ def listed(
                 raise UserError(f"{source.path}: {_unknown(split, cls, name, known, classes)}")
     if len(known) == 1:
         raise UserError(
-            f"{source.path}: only one class ('{printable(min(known))}'); classifying needs photos of two or more"
+            f"{source.path}: only one class ('{printable(min(known))}'); sort the photos into two class folders or "
+            f"more, {ELSE}"
         )
+    alike: dict[str, str] = {}
+    for cls in sorted(known):
+        number = _NUMBERED.fullmatch(cls)
+        other = alike.setdefault(str(int(number[1])) if number else _plain(cls), cls)
+        if other != cls:
+            raise UserError(
+                f"{source.path}: the classes '{printable(other)}' and '{printable(cls)}' differ only in case, "
+                "spaces or zeros; put them together, or rename one"
+            )
     classes = _ordered(known)
     label = {None: -1, **{cls: index for index, cls in enumerate(classes)}}
     splits = {split: sorted((name, label[cls]) for name, cls in photos) for split, photos in found.items()}
@@ -132,11 +142,6 @@ def _names(source: Source, base: str, classes: list[str]) -> list[str] | None:
     names = source.class_names(base)
     if names is None:
         return None
-    if len(set(numbers)) < len(numbers):
-        twice = next(number for number in numbers if numbers.count(number) > 1)
-        raise UserError(
-            f"{source.path}: two classes are of the number {twice}, which classes.txt names; rename one"
-        )
     lines, highest = len(names), max(numbers)
     if highest > lines or (highest == lines and 0 in numbers):
         raise UserError(

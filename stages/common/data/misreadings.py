@@ -11,7 +11,7 @@ SPLIT_OF = {
     **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
     **dict.fromkeys(("evaluation", "testing", "test", "eval", "holdout"), "test"),
 }
-_AT_ONCE = re.compile(rf"({'|'.join(SPLIT_OF)})(?:set|data|images?|imgs?)?\d*")
+_AT_ONCE = re.compile(rf"({'|'.join(SPLIT_OF)})(?:set|data|images?|imgs?)?[ab]?\d*")
 # Words that say nothing beside a split's: seg_train, training_set, images_test.
 _EMPTY = {*("seg", "set", "sets", "split", "data", "dataset", "folder", "dir"), *("images", "image", "imgs", "img")} | {
     *("photos", "photo", "pictures", "pics", "files", "final", "original", "raw", "cropped", "resized")

@@ -88,7 +88,9 @@ def _finish(
     rejects.unlink(missing_ok=True)  # of a run before
     for split in SPLITS:
         labels = [row.label for row in done.kept if row.split == split]
-        np.save(folder / f"{split}_labels.npy", np.array(labels, dtype=np.int64))
+        array = io.BytesIO()  # numpy's own writing to a full disk names no file
+        np.save(array, np.array(labels, dtype=np.int64))
+        (folder / f"{split}_labels.npy").write_bytes(array.getvalue())
     counts = ((name, *of.values()) for name, of in _kept(listing, done).counts().items())
     for name, content in {
         "files.csv": _csv(("split", "file", "label"), done.kept),
@@ -211,6 +213,10 @@ def _listing(
         )
     for line in told(photos, listing):
         progress.say(line)
+    if held.splits["test"] and not listing.splits["test"]:
+        progress.say(
+            "  warning: every test photo is also in training or validation, so validation photos judge"
+        )
     return listing, settled
 
 

@@ -31,7 +31,7 @@ HIDDEN, NO_SUFFIX, REPLACED = "hidden or the system's", "without a suffix", "rep
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 _PARTS = re.compile(r"\.(z\d\d|zip\.\d{3})", re.IGNORECASE)  # how the parts of a split zip end
 _SPLIT = "one part of a split zip; put the parts together (`zip -s 0 in.zip --out whole.zip`) or unpack them"
-ITSELF = "the source itself"
+ITSELF = "the source itself or a folder that holds it"
 _A_LINK = "a link"  # how the reasons begin why a link is no file
 _KINDS = 10  # kinds of files that are counted in a line
 
@@ -140,6 +140,8 @@ class Source:
                     member.close()
         except NotImplementedError:
             raise ValueError("packed in a way that is not read; unpack the zip and give the folder") from None
+        except MemoryError:
+            raise
         except Exception as error:  # zipfile and zlib raise many kinds on a broken member
             raise ValueError(f"cannot be read: {_reason(error)}") from None
 
@@ -148,9 +150,14 @@ class Source:
         todo: list[tuple[Path, str]] = [(self.path, "")]
         links: list[tuple[Path, str]] = []
         seen: dict[tuple[int, int], str] = {}
+        here = self.path.resolve()
         while todo or links:
             folder, name = todo.pop() if todo else links.pop(0)
             status = folder.stat()
+            if folder.is_symlink() and name and here.is_relative_to(folder.resolve()):
+                self._folders.discard(composed(name))  # it would lead to half the disk
+                self.again.append((name, ITSELF))
+                continue
             if (status.st_dev, status.st_ino) in seen:
                 self._folders.discard(composed(name))
                 self.again.append((name, seen[status.st_dev, status.st_ino] or ITSELF))
@@ -216,7 +223,8 @@ class Source:
         if packed := [kind for kind in ARCHIVES if self.passed_over[kind]]:
             return f", but {' and '.join(packed)} files: unpack them first"
         held = counted(self.passed_over)
-        return f", but {held}" if held else ""
+        phones = " (convert the phone's .heic to JPEG)" if self.passed_over[".heic"] else ""
+        return f", but {held}{phones}" if held else ""
 
     def __enter__(self) -> "Source":
         return self

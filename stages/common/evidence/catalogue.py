@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from stages.common.errors import UserError
 from stages.common.files import METRICS, read_csv, read_json
 
 
@@ -55,6 +56,22 @@ def last_step(steps: pd.DataFrame) -> dict:
     if len(steps) == 1:
         return dict.fromkeys(METRICS) | {"reason": "the student cannot be pruned"}
     return {key: steps[key].iloc[-1].item() for key in METRICS}
+
+
+NOT_MADE = b"could not be made"  # how a model file begins that stands for none
+
+
+def was_made(path: Path) -> bool:
+    """Whether a network's file is there; False where what lies in its place says that it could not be made.
+
+    Raises `UserError` where neither is so.
+    """
+    if path.is_file():
+        with path.open("rb") as file:
+            return file.read(len(NOT_MADE)) != NOT_MADE
+    if path.with_name("reason.txt").exists() or path.with_suffix(".txt").exists():
+        return False
+    raise UserError(f"{path}: does not exist; `dvc repro` makes it, `dvc checkout` brings it back")
 
 
 def words(name: str) -> str:
@@ -130,7 +147,7 @@ class Catalogue:
         """The file of every network that could be made, by its name."""
         cut = [name for name in EVERYTHING if name in NETWORKS or len(self.steps(self._rate(name))) > 1]
         paths = {name: self.path(name) for name in cut}
-        return {name: path for name, path in paths.items() if path.exists() and path.stat().st_size}
+        return {name: path for name, path in paths.items() if was_made(path)}
 
     @property
     def answering(self) -> list[str]:

@@ -90,7 +90,9 @@ def load_model(path: Path | str, device: str = "cpu") -> nn.Module:
         raise UserError(str(error) if str(path) in str(error) else f"{path}: {error}") from None
     except (SafetensorError, TypeError, KeyError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{path}: not a model file of this project ({reason})") from None
+        raise UserError(
+            f"{path}: not a model file of this project ({reason}); delete it and run `dvc checkout`"
+        ) from None
     model.card = card
     return model.eval().to(device)
 

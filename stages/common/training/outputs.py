@@ -69,7 +69,9 @@ def train(
             save_model(model, folder / "model.safetensors")
             write_csv(folder / "training.csv", pd.DataFrame(history))
             metrics = measured(model, folder / "model.safetensors", validation) | extra
-        write_json(f"metrics/{name}.json", metrics)
+            write_json(
+                f"metrics/{name}.json", metrics
+            )  # what is no number leaves the model of before in place
     progress.say(
         f"{name}: validation accuracy {metrics['val_accuracy']:.4f} "
         f"[{metrics['val_low']:.4f}, {metrics['val_high']:.4f}], {metrics['params']:,} parameters, "

@@ -10,7 +10,7 @@ import torch
 
 from stages.common.data.arrays import ArrayWriter, digest, read_manifest
 from stages.common.errors import UserError
-from stages.common.files import whole
+from stages.common.files import read_json, whole
 from stages.common.training import losses
 from stages.common.training.loop import Batch, Loss
 
@@ -72,7 +72,7 @@ def open_soft_labels(teacher: str, prepared: Path) -> SoftLabels:
     file = path.with_name("logits.npy")
     mend = f"run `dvc repro --force soft_labels@{teacher}`"
     try:
-        facts = json.loads(path.read_bytes())
+        facts = read_json(path, ("digest", "photos", "shape"))
         if digest(file) != facts["digest"]:
             raise UserError(f"{file}: damaged: not what {path} vouches for; {mend}")
         if facts["photos"] != read_manifest(prepared).digests["training.npy"]:
