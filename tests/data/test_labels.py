@@ -37,7 +37,8 @@ SAME = {  # all say the same
     "in quotes": '"file","label","split"\n"a b.jpg","Rice","train"\n"c/d.jpg","Soup","val"\n',
     "in another order": "split,label,file\ntrain,Rice,a b.jpg\nval,Soup,c/d.jpg\n",
     "among other columns": "id,Image_Path,Class,x,SET\n1,a b.jpg,Rice,,train\n2,c/d.jpg,Soup,9,val\n",
-    "spaced": " file , label, split\n\n  a b.jpg ,  Rice,train \n , , \nc/d.jpg, Soup, val\n\n",
+    "spaced": ' file , label, split\n\n  a b.jpg ,  Rice,train \n , , \nc/d.jpg, "Soup", val\n\n',
+    "other marks in other columns": "file,label,split,note\ra b.jpg,Rice,train,x;y\rc/d.jpg,Soup,val,\t\r",
     "with dots and backslashes": "file,label,split\n./a b.jpg,Rice,train\nc\\.\\d.jpg,Soup,val\n",
     "with empty columns": "file,label,split\na b.jpg,Rice,train,,\nc/d.jpg,Soup,val,\n",
 }

@@ -104,6 +104,7 @@ REFUSED = {  # name -> (files, what is told)
         "'zoo' holds folders of the same names",
     ),
     "itself in a class": ([*classes("cat", "dog"), *under("cat", classes("cat", "dog"))], "'cat' holds folders of the"),
+    "one of two in the other": ([*classes("cat", "dog"), "dog/cat/1.jpg"], "'dog' holds folders of the same names"),
     "itself again with splits": (
         [*under("train", classes("cat", "dog")), *under("zoo/train", classes("cat", "dog"))],
         "split folders at two places, 'the source itself' and 'zoo'; if the data set holds itself again, delete one",
@@ -152,6 +153,7 @@ READ = [  # classes that are near misses
     ("marigold", "apricot", "mayfly"),
     ("with_mask", "without_mask"),
     ("001cat", "002dog", "010elk"),
+    ("30012345", "40012345"),
     ("001.ak47", "002.american-flag"),
     ("2019 Ford Focus", "2020 Audi A4"),
     ("n02085620-Chihuahua", "n02085782-spaniel"),

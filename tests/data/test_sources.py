@@ -295,7 +295,9 @@ def test_a_control_character_in_a_name_is_a_reject(tmp_path, character, as_zip):
 )
 def test_a_control_character_in_a_folders_name_is_told(tmp_path, character, name, as_zip):
     path = lay_out(tmp_path, ["cats/1.jpg", "dogs/1.jpg", name.format(character)], as_zip)
-    told = refused(lambda: scan(Source(path)))
+    with Source(path) as source:
+        assert source.names() == ["cats/1.jpg", "dogs/1.jpg"]
+        told = refused(lambda: scan(source))
     assert character.encode("unicode_escape").decode() in told
     assert "has a control character in its name; rename it" in told
 
@@ -509,6 +511,11 @@ def test_a_packing_that_is_not_read_says_what_to_do(archive):
     patch(archive, METHOD, "<H", lambda _: 9)  # Deflate64, as Windows packs large files
     with Source(archive) as source, pytest.raises(ValueError, match="unpack the zip and give the folder"):
         source.read("cats/1.jpg")
+
+
+def test_a_zip_whose_names_are_not_what_it_says_is_broken(tmp_path):
+    path = lay_out(tmp_path, ["ä.jpg"], as_zip=True)
+    assert "broken zip ('utf-8' codec" in refused(lambda: Source(renamed(path, "ä".encode(), b"\xff\xff")))
 
 
 def test_a_link_in_a_zip_is_a_reject(archive):
