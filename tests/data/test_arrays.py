@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from stages.common.data.arrays import (
     SPLITS,
@@ -17,6 +19,7 @@ from stages.common.data.arrays import (
     read_manifest,
     require_whole,
 )
+from stages.common.errors import UserError
 from tests.data.making import refused
 
 LABELS = {"training": [0, 1, 1, 0], "validation": [1, 0], "test": []}
@@ -166,3 +169,20 @@ def test_a_manifest_of_something_else_is_told(directory, change):
 def test_a_manifest_that_is_no_json_is_told(directory, content):
     (directory / "manifest.json").write_bytes(content)
     assert "not as `prepare` wrote it; run" in refused(lambda: read_manifest(directory))
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(at=st.integers(0, 10**6), cut=st.integers(0, 40), inserted=st.binary(max_size=6))
+def test_a_manifest_of_any_content_is_one_line_or_holds_what_it_says(tmp_path_factory, at, cut, inserted):
+    folder = tmp_path_factory.getbasetemp() / "damaged"
+    folder.mkdir(exist_ok=True)
+    facts = {"classes": ["a", "b"], "image_size": 8, "counts": {}, "mean": [0.5] * 3, "std": [0.1] * 3}
+    facts |= {"rejected": 0, "duplicated": 0, "dropped": 0, "left_out": 0, "digests": {}}
+    whole = json.dumps(facts).encode()
+    at %= len(whole)
+    (folder / "manifest.json").write_bytes(whole[:at] + inserted + whole[at + cut :])
+    try:
+        assert all(isinstance(name, str) for name in read_manifest(folder).classes)
+    except UserError as error:
+        assert "manifest.json" in str(error)
+        assert "\n" not in str(error)
