@@ -174,7 +174,7 @@ def test_a_manifest_that_is_no_json_is_told(directory, content):
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(at=st.integers(0, 10**6), cut=st.integers(0, 40), inserted=st.binary(max_size=6))
 def test_a_manifest_of_any_content_is_one_line_or_holds_what_it_says(tmp_path_factory, at, cut, inserted):
-    folder = tmp_path_factory.getbasetemp() / "damaged"
+    folder = tmp_path_factory.getbasetemp() / "damaged data"
     folder.mkdir(exist_ok=True)
     facts = {"classes": ["a", "b"], "image_size": 8, "counts": {}, "mean": [0.5] * 3, "std": [0.1] * 3}
     facts |= {"rejected": 0, "duplicated": 0, "dropped": 0, "left_out": 0, "digests": {}}

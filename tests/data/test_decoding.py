@@ -188,7 +188,7 @@ def frames(form: str, **options) -> bytes:
 
 
 DEEP = halves(10_000, 50_000, np.uint16)
-DEEP_COLOURS = halves((51_400, 0, 0), (0, 0, 51_400), np.uint16)
+DEEP_COLOURS = halves((50_000, 0, 0), (0, 0, 50_000), np.uint16)
 KINDS = {  # name -> (file, its halves, how far off they may be)
     "jpeg": (encoded(SCENE, "JPEG", quality=95), (RED, BLUE), 4),
     "progressive jpeg": (encoded(SCENE, "JPEG", quality=95, progressive=True), (RED, BLUE), 4),
@@ -225,10 +225,10 @@ KINDS = {  # name -> (file, its halves, how far off they may be)
     "16 bits, a clear grey": (png(DEEP, 0, b"\xc3\x50"), grey(39, 255), 0),
     "16 bits, nearly a clear grey": (png(DEEP, 0, b"\xc3\x51"), grey(39, 195), 0),
     "16 bits and alpha": (png(halves((10_000, 65_535), (50_000, 0), np.uint16), 4), grey(39, 255), 0),
-    "16 bits a colour": (png(DEEP_COLOURS, 2), ((200, 0, 0), (0, 0, 200)), 0),
-    "16 bits a colour, tiff": (tiff(DEEP_COLOURS, 2), ((200, 0, 0), (0, 0, 200)), 0),
+    "16 bits a colour": (png(DEEP_COLOURS, 2), ((195, 0, 0), (0, 0, 195)), 0),
+    "16 bits a colour, tiff": (tiff(DEEP_COLOURS, 2), ((195, 0, 0), (0, 0, 195)), 0),
     "16 bits, a clear colour": (
-        png(DEEP_COLOURS, 2, struct.pack(">3H", 0, 0, 51_400)), ((200, 0, 0), (255,) * 3), 0,
+        png(DEEP_COLOURS, 2, struct.pack(">3H", 0, 0, 50_000)), ((195, 0, 0), (255,) * 3), 0,
     ),
     "12 bits": (tiff(DEEP, 1, 12, data=(b"\x27\x12\x71" * 10 + b"\xc3\x5c\x35" * 10) * 40), grey(39, 195), 0),
 }  # fmt: skip
